@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_decode_check_decode_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=decode). It can use src/decode and the layers below it, no more.
+tests_decode_check_decode_CPPFLAGS = $(test_cppflags)
+tests_decode_check_decode_LDADD = $(test_ldadd) $(decode_ldadd)
+tests_decode_check_decode_SOURCES =

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_detect_check_detect_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=detect). It can use src/detect and the layers below it, no more.
+tests_detect_check_detect_CPPFLAGS = $(test_cppflags)
+tests_detect_check_detect_LDADD = $(test_ldadd) $(detect_ldadd)
+tests_detect_check_detect_SOURCES =

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_flow_check_flow_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=flow). It can use src/flow and the layers below it, no more.
+tests_flow_check_flow_CPPFLAGS = $(test_cppflags) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS)
+tests_flow_check_flow_LDADD = $(test_ldadd) $(flow_ldadd)
+tests_flow_check_flow_SOURCES =

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_identity_check_identity_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=identity). It can use src/identity and the layers below it, no more.
+tests_identity_check_identity_CPPFLAGS = $(test_cppflags) $(NL_CFLAGS)
+tests_identity_check_identity_LDADD = $(test_ldadd) $(identity_ldadd)
+tests_identity_check_identity_SOURCES =

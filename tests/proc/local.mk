@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_proc_check_proc_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=proc). It can use src/proc and the layers below it, no more.
+tests_proc_check_proc_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS) $(CRYPTO_CFLAGS)
+tests_proc_check_proc_LDADD = $(test_ldadd) $(proc_ldadd)
+tests_proc_check_proc_SOURCES =

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Each test file of this folder has a line here: tests_store_check_store_SOURCES += %D%/test_name.c
+# (then: make check-folder FOLDER=store). It can use src/store and the layers below it, no more.
+tests_store_check_store_CPPFLAGS = $(test_cppflags) $(SQLITE_CFLAGS)
+tests_store_check_store_LDADD = $(test_ldadd) $(store_ldadd)
+tests_store_check_store_SOURCES =
