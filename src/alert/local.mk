@@ -5,3 +5,4 @@ libew_alert_a_CPPFLAGS = $(AM_CPPFLAGS)
 libew_alert_a_SOURCES =
 libew_alert_a_SOURCES += %D%/incident.h
 libew_alert_a_SOURCES += %D%/message.h
+libew_alert_a_SOURCES += %D%/alert.h

@@ -4,3 +4,5 @@
 libew_detect_a_CPPFLAGS = $(AM_CPPFLAGS)
 libew_detect_a_SOURCES =
 libew_detect_a_SOURCES += %D%/signal.h
+libew_detect_a_SOURCES += %D%/detect.h
+libew_detect_a_SOURCES += %D%/detector.h

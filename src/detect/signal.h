@@ -41,6 +41,18 @@ enum ew_tactic {
 	EW_TACTIC_COLLECTION,
 };
 
+/* Detectors that see the same thing from two sides are one family (5.2). */
+enum ew_signal_family {
+	EW_FAMILY_EDGE,	    /* new-edge, new-port, new-workload, sensitive-access, canary */
+	EW_FAMILY_SCAN,	    /* scans, sweeps, fan-out, dns-recon */
+	EW_FAMILY_SPOOF,    /* arp-spoof, ndp-spoof, l2-rogue, source-spoof, ghost */
+	EW_FAMILY_VOLUME,   /* volume, exfil, flood */
+	EW_FAMILY_CREDENTIAL,
+	EW_FAMILY_CHANNEL,  /* relay, tunnel, beacon */
+	EW_FAMILY_CHAIN,    /* pivot-chain */
+	EW_FAMILY_POLICY,
+};
+
 /* One contact shown as evidence. */
 struct ew_sample {
 	int64_t ts_ns;
@@ -73,6 +85,11 @@ struct ew_signal {
 	uint32_t hosts, ports; /* distinct, estimate */
 	uint8_t n_reasons, n_samples;
 	uint8_t is_update; /* same id was emitted before */
+	uint8_t is_snoozed; /* an operator's snooze matches: record it, tell nobody */
+	uint8_t is_capped;  /* cold install (9.1): counts 49 at most, listed in `baseline review` */
+	uint8_t tool;	    /* enum ew_tool_hint */
+	uint8_t family;	    /* enum ew_signal_family: what the incident score counts as one kind */
+	int64_t hold_until_ns; /* with in_change_window: no more than digest before */
 	struct ew_reason reasons[EW_REASONS_MAX];
 	struct ew_sample samples[EW_SAMPLES_MAX];
 	char sentence[256];	/* "shop/web opened postgres on shop/db; never done in 14 d" */

@@ -60,8 +60,20 @@ struct ew_edge {
 	uint64_t connections, failed;
 	uint64_t src_bytes, dst_bytes;
 	uint64_t max_bytes_h;	    /* volume state lives in detect; this is the 7-day maximum */
-	uint8_t replicas_hll[16];
+	uint8_t replicas_hll[16]; /* 128-bit linear counting of instance keys */
 	int64_t expires_ns; /* accept or deny with a time limit; 0 none */
+	int64_t established_ns; /* first time it was established; 0 never */
+	uint64_t decision_id;	/* the operator's decision behind status; 0 learned */
+	uint8_t replicas;	/* distinct instances that showed it, saturating */
+	uint8_t flags;		/* enum ew_edge_flag */
+	uint32_t ref;		/* the graph's own handle; not persisted */
+};
+
+enum ew_edge_flag {
+	EW_EDGE_F_STARTUP_ONLY = 1 << 0, /* never seen outside a startup phase */
+	EW_EDGE_F_SUSPECT = 1 << 1,	 /* quarantined while learning: for `baseline review` */
+	EW_EDGE_F_SENSITIVE = 1 << 2,	 /* control plane or remote admin (3.13) */
+	EW_EDGE_F_UNRESOLVED = 1 << 3,	 /* address without DNS answer, disciplined source */
 };
 
 const char *ew_edge_status_name(enum ew_edge_status status);

@@ -4,3 +4,5 @@
 libew_graph_a_CPPFLAGS = $(AM_CPPFLAGS)
 libew_graph_a_SOURCES =
 libew_graph_a_SOURCES += %D%/edge.h
+libew_graph_a_SOURCES += %D%/graph.h
+libew_graph_a_SOURCES += %D%/record.h
