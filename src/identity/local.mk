@@ -4,5 +4,6 @@
 libew_identity_a_CPPFLAGS = $(AM_CPPFLAGS) $(NL_CFLAGS)
 libew_identity_a_SOURCES =
 libew_identity_a_SOURCES += %D%/contact.h
+libew_identity_a_SOURCES += %D%/identity.h
 libew_identity_a_SOURCES += %D%/inventory.h
 libew_identity_a_SOURCES += %D%/workload.h
