@@ -3,6 +3,7 @@
 # (then just run make). Unit tests: tests/daemon/local.mk. Libraries: the layers in Makefile.am.
 libew_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(CYAML_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS)
 libew_daemon_a_SOURCES =
+libew_daemon_a_SOURCES += %D%/config.h
 
 if HAVE_DAEMON_MAIN
 sbin_PROGRAMS += eastwatchd

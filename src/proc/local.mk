@@ -3,3 +3,9 @@
 # (then just run make). Unit tests: tests/proc/local.mk. Libraries: the layers in Makefile.am.
 libew_proc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS) $(CRYPTO_CFLAGS)
 libew_proc_a_SOURCES =
+libew_proc_a_SOURCES += %D%/inventory_file.h
+libew_proc_a_SOURCES += %D%/message.h
+libew_proc_a_SOURCES += %D%/outside.h
+libew_proc_a_SOURCES += %D%/peer.h
+libew_proc_a_SOURCES += %D%/sandbox.h
+libew_proc_a_SOURCES += %D%/webhook.h
