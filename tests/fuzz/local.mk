@@ -1,1 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
+# A target per parser: fuzz_NAME.c defines LLVMFuzzerTestOneInput(), corpus/NAME/ keeps inputs
+# that make check replays without a fuzzing engine. A new target is these three lines:
+#   fuzz_programs += %D%/fuzz_decode
+#   tests_fuzz_fuzz_decode_SOURCES = %D%/fuzz_decode.c
+#   tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd) $(decode_ldadd)
+# make fuzz (configure CC=clang --enable-fuzzer) runs each for FUZZ_SECONDS (default 60).
+fuzz_programs =
+
+libew_fuzz_a_SOURCES = %D%/replay.c
+if ENABLE_FUZZER
+fuzz_ldadd = $(FUZZER_LDFLAGS)
+EXTRA_LIBRARIES = libew-fuzz.a
+else
+fuzz_ldadd = libew-fuzz.a
+check_LIBRARIES += libew-fuzz.a
+endif
+check_PROGRAMS += $(fuzz_programs)
+TESTS += %D%/corpus.sh
+%D%/corpus.log: $(fuzz_programs)
+EXTRA_DIST += %D%/corpus.sh %D%/corpus
+dist_noinst_SCRIPTS += %D%/run
