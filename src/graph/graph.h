@@ -28,6 +28,14 @@ struct ew_lifecycle;
  */
 struct ew_graph;
 
+#define EW_SENSITIVE_PORTS_MAX 64
+
+/* An operator's addition to the table of 3.13 (sensitive.h). */
+struct ew_sensitive_port {
+	uint16_t port;
+	uint8_t points; /* 10 console, 15 data, 20 remote admin, 25 control plane */
+};
+
 struct ew_graph_conf {
 	int64_t minimum_age_ns; /* A, learning.minimum_age; the unit of every age */
 	bool quick;		/* A = 1 h, and 4.2 asks for less evidence */
@@ -36,6 +44,8 @@ struct ew_graph_conf {
 	uint32_t max_workloads; /* peers of every class, default 16384 */
 	uint32_t max_edges;	/* default 131072 */
 	uint32_t max_rules;	/* accept, deny and snooze rules, default 4096 */
+	uint32_t n_sensitive;
+	struct ew_sensitive_port sensitive[EW_SENSITIVE_PORTS_MAX];
 };
 void ew_graph_conf_default(struct ew_graph_conf *ret_conf);
 
@@ -66,6 +76,8 @@ struct ew_judgement {
 	uint8_t is_suppressed;	/* multicast, own namespace, known resolver: not for new-edge */
 	uint8_t is_frozen;	/* source learns nothing now */
 	uint8_t in_grace;	/* daemon (or capture) started less than grace_ns ago */
+	int64_t dormant_ns;	/* a baseline edge that came back after so long; else 0 */
+	uint64_t bytes[2];	/* UPDATE, CLOSE: what this flow added since its last such event */
 };
 
 /*
@@ -129,6 +141,10 @@ bool ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workl
     struct ew_mono now, struct ew_workload_view *ret_view);
 /* Labels of a workload, with what operators added; cheap. */
 uint16_t ew_graph_labels(const struct ew_graph *graph, const struct ew_workload *workload);
+/* What section 2 calls the target (T), with the operator's table and labels applied. */
+struct ew_sensitive;
+void ew_graph_sensitivity(const struct ew_graph *graph, const struct ew_contact *contact,
+    struct ew_sensitive *ret_sensitive);
 /* How many workloads of a peer group serve a port (baseline in-edges), saturating at 255. */
 uint32_t ew_graph_group_servers(const struct ew_graph *graph, const char *group,
     uint8_t proto, uint16_t port);
