@@ -2,7 +2,7 @@
 # make lint and its parts. Each rule of style is a command; scripts in build-aux/.
 
 lint_flags = $(DEFS) $(AM_CPPFLAGS) $(PCAP_CFLAGS) $(NL_CFLAGS) $(SQLITE_CFLAGS) \
-	$(EVENT_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(CYAML_CFLAGS) $(CAPNG_CFLAGS) \
+	$(EVENT_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CAPNG_CFLAGS) \
 	$(SECCOMP_CFLAGS) $(XXHASH_CFLAGS) $(SMARTCOLS_CFLAGS) $(CRYPTO_CFLAGS) -std=gnu11
 # The scripts change into the source tree, so these paths are absolute.
 lint_abs_flags = $(subst -I$(top_srcdir),-I$(abs_top_srcdir),$(subst -I$(top_builddir),-I$(abs_top_builddir),$(subst -include $(top_builddir),-include $(abs_top_builddir),$(lint_flags))))
@@ -32,3 +32,10 @@ EXTRA_DIST += .clang-format .clang-tidy build-aux/layers.txt
 dist_noinst_SCRIPTS += build-aux/check-layers build-aux/check-layers-self \
 	build-aux/check-banned build-aux/check-format build-aux/check-headers \
 	build-aux/check-cppcheck build-aux/check-tidy
+
+# After make check in a tree configured with --enable-coverage.
+coverage:
+	@$(SHELL) $(top_srcdir)/build-aux/coverage $(top_srcdir) $(top_builddir)
+.PHONY: coverage
+dist_noinst_SCRIPTS += build-aux/coverage
+CLEANFILES += coverage.files

@@ -3,3 +3,4 @@
 # (then just run make). Unit tests: tests/api/local.mk. Libraries: the layers in Makefile.am.
 libew_api_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libew_api_a_SOURCES =
+libew_api_a_SOURCES += %D%/api.h

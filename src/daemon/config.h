@@ -50,7 +50,8 @@ struct ew_config {
 		int64_t flow_table; /* flows over all workers */
 	} capture;
 	struct {
-		uint8_t docker_enabled, podman_enabled, containerd_enabled; /* enum ew_config_switch */
+		uint8_t docker_enabled, podman_enabled,
+		    containerd_enabled; /* enum ew_config_switch */
 		char docker_socket[256];
 		char podman_socket[256];
 		char containerd_root[256];
@@ -100,7 +101,8 @@ void ew_config_default(struct ew_config *ret_config);
  * path NULL: EW_CONFIG_PATH if it is there, else the defaults. *ret_config is untouched on
  * failure. Returns 0, -errno, or EW_ERR_CONFIG with `file:line:column: sentence`.
  */
-int ew_config_load(const char *path, struct ew_config *ret_config, struct ew_error *error);
+int ew_config_load(const char *path, struct ew_config *ret_config,
+    struct ew_error *error);
 /* The same from memory; name stands for the file in sentences. */
 int ew_config_parse(const char *name, const char *text, size_t size,
     struct ew_config *ret_config, struct ew_error *error);
@@ -111,4 +113,5 @@ void ew_config_show(const struct ew_config *config, struct ew_text *text);
 void ew_config_manual(struct ew_text *text);
 
 /* The part the outside process gets; its callbacks are left NULL. */
-void ew_config_outside(const struct ew_config *config, struct ew_outside_conf *ret_conf);
+void ew_config_outside(const struct ew_config *config,
+    struct ew_outside_conf *ret_conf);

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each .c and .h file of this folder has a line here: libew_daemon_a_SOURCES += %D%/name.c
 # (then just run make). Unit tests: tests/daemon/local.mk. Libraries: the layers in Makefile.am.
-libew_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(CYAML_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS)
+libew_daemon_a_CPPFLAGS = $(AM_CPPFLAGS) $(YAML_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS)
 libew_daemon_a_SOURCES =
-libew_daemon_a_SOURCES += %D%/config.h
+libew_daemon_a_SOURCES += %D%/config.c %D%/config.h %D%/config_priv.h
+libew_daemon_a_SOURCES += %D%/config_list.c
+libew_daemon_a_SOURCES += %D%/config_nodes.c %D%/config_yaml_priv.h
+libew_daemon_a_SOURCES += %D%/config_show.c
+libew_daemon_a_SOURCES += %D%/config_table.c
+libew_daemon_a_SOURCES += %D%/config_value.c
 
 if HAVE_DAEMON_MAIN
 sbin_PROGRAMS += eastwatchd

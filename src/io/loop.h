@@ -30,8 +30,8 @@ enum ew_watch_event { EW_WATCH_READ = 1 << 0, EW_WATCH_WRITE = 1 << 1 };
 
 typedef void (*ew_watch_fn)(void *context, int fd, unsigned events);
 /* Level triggered. The descriptor stays the caller's: free the watch before closing it. */
-struct ew_watch *ew_watch_new(struct ew_loop *loop, int fd, unsigned events, ew_watch_fn fn,
-    void *context);
+struct ew_watch *ew_watch_new(struct ew_loop *loop, int fd, unsigned events,
+    ew_watch_fn fn, void *context);
 void ew_watch_set(struct ew_watch *watch, unsigned events); /* 0 pauses */
 void ew_watch_free(struct ew_watch *watch);
 

@@ -4,8 +4,9 @@
 libew_proc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS) $(CRYPTO_CFLAGS)
 libew_proc_a_SOURCES =
 libew_proc_a_SOURCES += %D%/inventory_file.h
-libew_proc_a_SOURCES += %D%/message.h
+libew_proc_a_SOURCES += %D%/message.c %D%/message.h
 libew_proc_a_SOURCES += %D%/outside.h
-libew_proc_a_SOURCES += %D%/peer.h
+libew_proc_a_SOURCES += %D%/peer.c %D%/peer.h
 libew_proc_a_SOURCES += %D%/sandbox.h
 libew_proc_a_SOURCES += %D%/webhook.h
+libew_proc_a_SOURCES += %D%/wire.c %D%/wire_priv.h

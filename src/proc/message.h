@@ -24,13 +24,13 @@
 
 enum ew_proc_type {
 	/* outside -> core */
-	EW_PROC_RUNTIME = 1,	/* struct ew_runtime_status */
-	EW_PROC_INSTANCE,	/* struct ew_instance_info: new, or more is known */
-	EW_PROC_INSTANCE_GONE,	/* struct ew_gone */
-	EW_PROC_NETWORK,	/* struct ew_network_info */
-	EW_PROC_NETWORK_GONE,	/* struct ew_gone */
-	EW_PROC_SERVICE,	/* struct ew_service_info */
-	EW_PROC_RESOLVER,	/* struct ew_resolver_info */
+	EW_PROC_RUNTIME = 1,   /* struct ew_runtime_status */
+	EW_PROC_INSTANCE,      /* struct ew_instance_info: new, or more is known */
+	EW_PROC_INSTANCE_GONE, /* struct ew_gone */
+	EW_PROC_NETWORK,       /* struct ew_network_info */
+	EW_PROC_NETWORK_GONE,  /* struct ew_gone */
+	EW_PROC_SERVICE,       /* struct ew_service_info */
+	EW_PROC_RESOLVER,      /* struct ew_resolver_info */
 	EW_PROC_INVENTORY_READY, /* struct ew_runtime_status: its first list is complete */
 	EW_PROC_OUTBOX_RESULT,	/* struct ew_outbox_result */
 	EW_PROC_CONTROL,	/* struct ew_control_request */
@@ -51,10 +51,12 @@ struct ew_runtime_status {
 	char name[16];	  /* docker podman containerd cri-o */
 	char version[32]; /* of the engine; empty unknown */
 	char api[16];
-	char sentence[256]; /* what is wrong and what happens next; empty when all is well */
+	char sentence
+	    [256]; /* what is wrong and what happens next; empty when all is well */
 	uint8_t is_connected;
-	uint8_t is_configured; /* 0: nothing there, and nobody asked for it: no complaint */
-	uint64_t errors;       /* answers that made no sense, so far */
+	uint8_t
+	    is_configured; /* 0: nothing there, and nobody asked for it: no complaint */
+	uint64_t errors;   /* answers that made no sense, so far */
 	uint32_t instances;
 };
 
@@ -69,9 +71,9 @@ struct ew_resolver_info {
 };
 
 enum ew_outbox_outcome {
-	EW_OUTBOX_OK,	    /* the target has it */
-	EW_OUTBOX_RETRY,    /* outside tries again at next_us by itself: for the record */
-	EW_OUTBOX_DEAD,	    /* it never will; a person may replay it */
+	EW_OUTBOX_OK,	 /* the target has it */
+	EW_OUTBOX_RETRY, /* outside tries again at next_us by itself: for the record */
+	EW_OUTBOX_DEAD,	 /* it never will; a person may replay it */
 	EW_OUTBOX_RETURNED, /* outside has no room: core sends it again after next_us */
 };
 
@@ -79,8 +81,8 @@ enum ew_outbox_outcome {
 struct ew_outbox_result {
 	uint64_t id; /* ew_message.id */
 	char target[64];
-	uint8_t outcome; /* enum ew_outbox_outcome */
-	uint16_t attempt; /* 1.. */
+	uint8_t outcome;      /* enum ew_outbox_outcome */
+	uint16_t attempt;     /* 1.. */
 	uint16_t http_status; /* 0: no answer */
 	char answer[256];     /* start of the answer, or why there was none */
 	int64_t next_us;      /* wall clock of the next attempt; 0 none */
@@ -89,16 +91,16 @@ struct ew_outbox_result {
 struct ew_outbox_delivery {
 	struct ew_message message;
 	char target[64];
-	uint16_t attempt; /* attempts made so far, as stored */
+	uint16_t attempt;      /* attempts made so far, as stored */
 	int64_t not_before_us; /* as stored; 0 now */
 };
 
 enum ew_control_verb {
-	EW_CONTROL_DECIDE,	     /* action on pattern: what eastwatch baseline does */
-	EW_CONTROL_DECIDE_INCIDENT,  /* incident_id, decision, ttl */
-	EW_CONTROL_WEBHOOK_REPLAY,   /* message_id (0: every dead one), target (empty: all) */
+	EW_CONTROL_DECIDE, /* action on pattern: what eastwatch baseline does */
+	EW_CONTROL_DECIDE_INCIDENT, /* incident_id, decision, ttl */
+	EW_CONTROL_WEBHOOK_REPLAY, /* message_id (0: every dead one), target (empty: all) */
 	EW_CONTROL_RELOAD,
-	EW_CONTROL_FLUSH,	     /* write to the database what is pending, then reply */
+	EW_CONTROL_FLUSH, /* write to the database what is pending, then reply */
 	EW_CONTROL_VERBS,
 };
 
@@ -123,8 +125,8 @@ struct ew_control_request {
 
 struct ew_control_reply {
 	uint32_t request_id;
-	int32_t code; /* 0 or enum ew_err */
-	uint64_t id;  /* of the decision or message made; 0 none */
+	int32_t code;	/* 0 or enum ew_err */
+	uint64_t id;	/* of the decision or message made; 0 none */
 	uint32_t count; /* edges, workloads or messages it touched */
 	char sentence[512];
 };
@@ -136,9 +138,9 @@ struct ew_status_request {
 };
 
 enum ew_status_kind {
-	EW_ITEM_FACT,	 /* name, text: "version", "0.1.0" */
-	EW_ITEM_NUMBER,	 /* name, value, unit */
-	EW_ITEM_HEALTH,	 /* name, level, text: one sentence on something that is not well */
+	EW_ITEM_FACT,	/* name, text: "version", "0.1.0" */
+	EW_ITEM_NUMBER, /* name, value, unit */
+	EW_ITEM_HEALTH, /* name, level, text: one sentence on something that is not well */
 	EW_ITEM_COUNTER, /* name, value, unit, text = meaning; level 1: a gauge */
 };
 
@@ -181,8 +183,8 @@ const char *ew_proc_type_name(enum ew_proc_type type);
  * Write a message. record: the struct named beside the type, NULL where there is none.
  * Returns 0 or EW_ERR_LIMIT when size is too small (EW_PROC_MESSAGE_MAX always is enough).
  */
-int ew_proc_encode(enum ew_proc_type type, const void *record, void *ret_bytes, size_t size,
-    size_t *ret_length);
+int ew_proc_encode(enum ew_proc_type type, const void *record, void *ret_bytes,
+    size_t size, size_t *ret_length);
 
 /*
  * Read one; bytes are hostile. *ret_record is overwritten even on failure.

@@ -41,7 +41,8 @@ struct ew_outside_conf {
 	char database[256]; /* read-only, for the page */
 	bool process_lookup;
 	/* Read the configuration again into *ret_conf; 0 or EW_ERR_CONFIG. May be NULL. */
-	int (*reload)(void *context, struct ew_outside_conf *ret_conf, struct ew_error *error);
+	int (*reload)(void *context, struct ew_outside_conf *ret_conf,
+	    struct ew_error *error);
 	/* The running configuration as YAML, secrets hidden. May be NULL. */
 	void (*show)(void *context, struct ew_text *text);
 	void *context;
@@ -54,13 +55,15 @@ struct ew_outside_conf {
 struct ew_outside_part {
 	const char *name;
 	/* Returns 0 or a code with a sentence: logged and reported, the rest goes on. */
-	int (*open)(struct ew_outside *outside, void **ret_state, struct ew_error *error);
+	int (*open)(struct ew_outside *outside, void **ret_state,
+	    struct ew_error *error);
 	void (*close)(void *state); /* never with NULL */
 	/* May be NULL. */
 	void (*control_reply)(void *state, const struct ew_control_reply *reply);
 	void (*status_items)(void *state, const struct ew_status_items *items);
 	/* A test message sent by ew_outside_webhook_test has its answer. */
-	void (*webhook_tested)(void *state, uint64_t id, const struct ew_outbox_result *result);
+	void (*webhook_tested)(void *state, uint64_t id,
+	    const struct ew_outbox_result *result);
 };
 
 /*
@@ -77,7 +80,8 @@ int ew_outside_run(int take_fd, const struct ew_outside_conf *conf,
 struct ew_loop *ew_outside_loop(struct ew_outside *outside);
 const struct ew_outside_conf *ew_outside_conf(const struct ew_outside *outside);
 /* Forward to core. Returns what ew_peer_send does. */
-int ew_outside_ask(struct ew_outside *outside, enum ew_proc_type type, const void *record);
+int ew_outside_ask(struct ew_outside *outside, enum ew_proc_type type,
+    const void *record);
 /* An id for a request to core, unique in this process. */
 uint32_t ew_outside_next_id(struct ew_outside *outside);
 /*
@@ -88,7 +92,7 @@ int ew_outside_webhook_test(struct ew_outside *outside, const char *target,
     uint64_t *ret_id);
 /* State of the targets and runtimes, as items of a status reply. */
 void ew_outside_status(const struct ew_outside *outside,
-    void (*visit)(void *context, const char *section, const char *name, const char *field,
-	const char *text, int64_t value),
+    void (*visit)(void *context, const char *section, const char *name,
+	const char *field, const char *text, int64_t value),
     void *context);
 int ew_outside_reload(struct ew_outside *outside, struct ew_error *error);

@@ -14,7 +14,8 @@
 struct ew_error;
 
 struct ew_sandbox_path {
-	const char *path; /* must exist to count; else its parent is opened if it is to be made */
+	const char *
+	    path; /* must exist to count; else its parent is opened if it is to be made */
 	bool is_writable; /* also: make, rename and remove files in it */
 };
 
@@ -36,7 +37,8 @@ int ew_sandbox_core_caps(struct ew_error *error);
  * outside: started as root: stay uid 0 in group `group`, no capability but CAP_SYS_PTRACE
  * when process_lookup; as another user: drop all. Returns 0 or -errno with a sentence.
  */
-int ew_sandbox_outside_caps(const char *group, bool process_lookup, struct ew_error *error);
+int ew_sandbox_outside_caps(const char *group, bool process_lookup,
+    struct ew_error *error);
 
 enum ew_sandbox_role { EW_SANDBOX_CORE, EW_SANDBOX_OUTSIDE };
 /*

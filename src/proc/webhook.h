@@ -39,21 +39,25 @@ enum ew_webhook_type {
 /* One target as configured. Plain values; secrets stand in it only when written inline. */
 struct ew_webhook_conf {
 	char name[EW_WEBHOOK_NAME_MAX];
-	uint8_t type;  /* enum ew_webhook_type */
-	uint8_t tiers; /* bit 1 << enum ew_tier */
+	uint8_t type;	   /* enum ew_webhook_type */
+	uint8_t tiers;	   /* bit 1 << enum ew_tier */
 	uint8_t min_score; /* 0..100, from min_severity; digests and notices pass */
 	uint8_t deny_private;
 	uint8_t n_workloads;
 	char url[1024];
 	char url_file[256];
-	char secret[256]; /* generic: whsec_...; pagerduty: routing key; telegram: bot token */
+	char secret
+	    [256]; /* generic: whsec_...; pagerduty: routing key; telegram: bot token */
 	char secret_file[256];
-	char channel[128]; /* telegram: chat id; googlechat, slack and mattermost: optional */
+	char channel
+	    [128]; /* telegram: chat id; googlechat, slack and mattermost: optional */
 	char ca_file[256];
 	char proxy[256];
 	char link[256]; /* base of links into a page of ours or a runbook; empty none */
-	char workloads[EW_WEBHOOK_PATTERNS_MAX][128]; /* globs on the source; none: all */
-	int32_t quiet_from_s, quiet_to_s; /* UTC seconds of day; equal: none. Page passes. */
+	char workloads[EW_WEBHOOK_PATTERNS_MAX]
+		      [128]; /* globs on the source; none: all */
+	int32_t quiet_from_s,
+	    quiet_to_s; /* UTC seconds of day; equal: none. Page passes. */
 	int64_t timeout_ns;
 	uint32_t per_minute; /* token bucket */
 };
@@ -66,7 +70,8 @@ int ew_webhook_type_parse(const char *name, enum ew_webhook_type *ret_type);
 uint32_t ew_webhook_type_rate(enum ew_webhook_type type);
 
 /* Does this message go to this target? Quiet hours delay, they do not drop: see below. */
-bool ew_webhook_wants(const struct ew_webhook_conf *conf, const struct ew_message *message);
+bool ew_webhook_wants(const struct ew_webhook_conf *conf,
+    const struct ew_message *message);
 /* Microseconds until the target may be disturbed by it; 0 now. */
 int64_t ew_webhook_quiet_us(const struct ew_webhook_conf *conf,
     const struct ew_message *message, int64_t now_us);
@@ -85,18 +90,24 @@ void ew_webhook_request_fini(struct ew_webhook_request *request);
  * The body a target of this type would get, for preview and golden tests. Deterministic.
  * Returns 0 or EW_ERR_LIMIT.
  */
-int ew_webhook_render(const struct ew_webhook_conf *conf, const struct ew_message *message,
-    struct ew_text *text);
+int ew_webhook_render(const struct ew_webhook_conf *conf,
+    const struct ew_message *message, struct ew_text *text);
 
 struct ew_error;
 /*
  * The whole request: secrets read (again, on each send), signed with attempt time now_us.
  * Returns 0, EW_ERR_CONFIG with a sentence (secret file missing or readable by all).
  */
-int ew_webhook_build(const struct ew_webhook_conf *conf, const struct ew_message *message,
-    int64_t now_us, struct ew_webhook_request *ret_request, struct ew_error *error);
+int ew_webhook_build(const struct ew_webhook_conf *conf,
+    const struct ew_message *message, int64_t now_us,
+    struct ew_webhook_request *ret_request, struct ew_error *error);
 
-enum ew_webhook_verdict { EW_WEBHOOK_OK, EW_WEBHOOK_RETRY, EW_WEBHOOK_DEAD, EW_WEBHOOK_GONE };
+enum ew_webhook_verdict {
+	EW_WEBHOOK_OK,
+	EW_WEBHOOK_RETRY,
+	EW_WEBHOOK_DEAD,
+	EW_WEBHOOK_GONE
+};
 /*
  * What an answer means for this type: delivered, try later, this message will never pass
  * (400), or nothing will (404, 410: open the circuit).
@@ -109,4 +120,5 @@ enum ew_webhook_verdict ew_webhook_judge(enum ew_webhook_type type, long status,
  * or when it is empty. Names without '/' are looked for in $CREDENTIALS_DIRECTORY first.
  * Returns 0, EW_ERR_CONFIG or -errno, with a sentence.
  */
-int ew_webhook_secret(const char *path, char *ret_text, size_t size, struct ew_error *error);
+int ew_webhook_secret(const char *path, char *ret_text, size_t size,
+    struct ew_error *error);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each test file of this folder has a line here: tests_daemon_check_daemon_SOURCES += %D%/test_name.c
 # (then: make check-folder FOLDER=daemon). It can use src/daemon and the layers below it, no more.
-tests_daemon_check_daemon_CPPFLAGS = $(test_cppflags) $(CYAML_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS)
+tests_daemon_check_daemon_CPPFLAGS = $(test_cppflags) $(YAML_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS)
 tests_daemon_check_daemon_LDADD = $(test_ldadd) $(daemon_ldadd)
 tests_daemon_check_daemon_SOURCES =
