@@ -1,2 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # What packagers and operators take from contrib/: each file has a line here.
+dist_noinst_SCRIPTS += %D%/deps %D%/quickstart %D%/test .ci/run
+EXTRA_DIST += %D%/eastwatchd.service %D%/eastwatch.sysusers %D%/demo.sh
+
+# The copies that are installed carry the real paths.
+if INSTALL_UNIT
+nodist_systemdsystemunit_DATA = contrib/installed/eastwatchd.service
+endif
+contrib/installed/eastwatchd.service: contrib/eastwatchd.service Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) 's,/usr/sbin/,$(sbindir)/,' $< > $@.tmp && mv $@.tmp $@
+
+if INSTALL_SYSUSERS
+nodist_sysusers_DATA = contrib/installed/eastwatch.conf
+endif
+contrib/installed/eastwatch.conf: contrib/eastwatch.sysusers
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $< $@
+CLEANFILES += contrib/installed/eastwatchd.service contrib/installed/eastwatch.conf

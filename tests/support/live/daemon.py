@@ -88,32 +88,30 @@ class Daemon:
     # The command, pointed at this daemon. Root reads the database and the socket here, as an
     # operator would with sudo.
     def eastwatch(self, verb, *words, check=True, **options):
-        return Eastwatch(self.database, self.socket).run(verb, *words, check=check, **options)
+        return Eastwatch(self.config).run(verb, *words, check=check, **options)
 
     def rows(self, verb, *words):
         """A list verb's rows as dicts."""
-        return Eastwatch(self.database, self.socket).rows(verb, *words)
+        return Eastwatch(self.config).rows(verb, *words)
+
+    def follow(self, verb, *words):
+        return Eastwatch(self.config).follow(verb, *words)
 
 
 class Eastwatch:
-    """The `eastwatch` command with a database and a control socket."""
+    """The `eastwatch` command with the configuration that names database and socket."""
 
-    def __init__(self, database=None, socket=None):
-        self.database, self.socket = database, socket
+    def __init__(self, config):
+        self.config = config
 
     def words(self, verb, words):
-        places = []
-        if self.database:
-            places += ["--db", self.database]
-        if self.socket:
-            places += ["--socket", self.socket]
-        return [programs()[1], verb, *places, *words]
+        return [programs()[1], verb, "--config", self.config, *words]
 
     def run(self, verb, *words, check=True, **options):
         return run(*self.words(verb, words), check=check, **options)
 
     def rows(self, verb, *words):
-        said = self.run(verb, *words, "-o", "json", "--last", "100000").stdout
+        said = self.run(verb, *words, "-o", "json", "--last", "0").stdout
         return [json.loads(line) for line in said.splitlines()]
 
     def follow(self, verb, *words):

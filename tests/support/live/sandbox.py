@@ -87,7 +87,8 @@ def main():
             mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", place)
     accounts()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    interactive = os.environ.get("EW_INTERACTIVE") == "1"
+    child = subprocess.Popen(command, stdin=None if interactive else subprocess.DEVNULL)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: child.send_signal(got))
     status = None
