@@ -109,6 +109,12 @@ void ew_source_stats(struct ew_source *source, struct ew_source_stats *ret_stats
 int ew_source_set_filter(struct ew_source *source, enum ew_capture_profile profile,
     const struct ew_capture_pair *pairs, size_t count);
 
+/*
+ * The worker, 0..workers-1, that live packets between a and b reach, in both directions. An
+ * ICMP error reaches the worker of the packet it quotes; what is not IP reaches 0.
+ */
+unsigned ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b, unsigned workers);
+
 /* Live: frames stamped before this are not handed out. */
 void ew_source_discard_before(struct ew_source *source, int64_t ts_ns);
 

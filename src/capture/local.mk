@@ -4,4 +4,15 @@
 libew_capture_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCAP_CFLAGS)
 libew_capture_a_SOURCES =
 libew_capture_a_SOURCES += %D%/capture.h
+libew_capture_a_SOURCES += %D%/fanout.c
+libew_capture_a_SOURCES += %D%/file.c
+libew_capture_a_SOURCES += %D%/filter.c %D%/filter_priv.h
+libew_capture_a_SOURCES += %D%/filter_run.c
 libew_capture_a_SOURCES += %D%/frame.h
+libew_capture_a_SOURCES += %D%/guard.c %D%/guard_priv.h
+libew_capture_a_SOURCES += %D%/link.c
+libew_capture_a_SOURCES += %D%/live.c %D%/live_priv.h
+libew_capture_a_SOURCES += %D%/pcap_file.c
+libew_capture_a_SOURCES += %D%/pcapng.c %D%/reader_priv.h
+libew_capture_a_SOURCES += %D%/source.c %D%/source_priv.h
+libew_capture_a_SOURCES += %D%/window.c %D%/window_priv.h
