@@ -3,3 +3,4 @@
 # A helper may use any layer; a test that pulls it in must then link that layer.
 libew_test_a_CPPFLAGS = $(test_cppflags) $(SQLITE_CFLAGS) $(PCAP_CFLAGS)
 libew_test_a_SOURCES =
+libew_test_a_SOURCES += %D%/leaks.c
