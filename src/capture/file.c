@@ -88,16 +88,9 @@ file_read(struct ew_source *source, struct ew_frame *frames, size_t max, size_t 
 	size_t n = 0;
 
 	do {
-		ew_window_advance(window);
 		const int rc = self->is_pcapng
 		    ? ew_pcapng_read(&self->pcapng, window, frames, max, &n, &why)
 		    : ew_pcap_read(&self->pcap, window, frames, max, &n, &why);
-		if (ew_window_was_cut(window)) {
-			ew_error_set(&why, EW_ERR_TRUNCATED,
-			    "the file became shorter while it was read, before byte %llu",
-			    (unsigned long long)ew_window_offset(window));
-			return fail(self, EW_ERR_TRUNCATED, &why);
-		}
 		if (rc)
 			return fail(self, rc, &why);
 		if (self->filter)
@@ -223,9 +216,8 @@ ew_source_open_file(const char *path, const struct ew_capture_conf *conf,
 	self->source.ops = &file_ops;
 	const char *name = is_stdin ? "standard input" : path;
 	memcpy(self->name, name, strnlen(name, sizeof(self->name) - 1));
-	int rc = ew_window_init(&self->window, fd);
-	if (rc == 0)
-		rc = open_format(self, error);
+	ew_window_init(&self->window, fd);
+	int rc = open_format(self, error);
 	if (rc == 0 && conf && conf->profile != EW_CAPTURE_ALL)
 		rc = file_set_filter(&self->source, conf->profile, NULL, 0);
 	if (rc) {

@@ -9,7 +9,6 @@ libew_capture_a_SOURCES += %D%/file.c
 libew_capture_a_SOURCES += %D%/filter.c %D%/filter_priv.h
 libew_capture_a_SOURCES += %D%/filter_run.c
 libew_capture_a_SOURCES += %D%/frame.h
-libew_capture_a_SOURCES += %D%/guard.c %D%/guard_priv.h
 libew_capture_a_SOURCES += %D%/link.c
 libew_capture_a_SOURCES += %D%/live.c %D%/live_priv.h
 libew_capture_a_SOURCES += %D%/pcap_file.c

@@ -1,114 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of a capture file, mapped or buffered.
+ * Bytes of a capture file, a buffer at a time. Frames point into the buffer, so packets are
+ * copied once, by the kernel; what is left of a record moves to the front.
  *
- * A regular file is mapped: decode looks at some 100 bytes of a packet, so a copy of all of
- * them is the larger part of libpcap's cost on bulk traffic. Pages are asked for a step
- * ahead (one call instead of a fault per 64 KiB) and given back a step behind, so that a
- * replay's memory does not grow with its input. A pipe or terminal is read into a buffer
- * that holds at least one record; what is left over moves to its front.
+ * The road not taken is mmap: 16 faults per MiB, or one madvise(MADV_POPULATE_READ), cost
+ * more than the copy. Measured on bulk traffic (1,470 bytes a packet), ns per packet: mapped
+ * 288, this 117, libpcap 285; on mixed traffic 132, 41 and 104. A mapping would also end the
+ * process by SIGBUS when somebody shortens the file.
  */
 #include "capture/window_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/err.h"
-#include "capture/guard_priv.h"
 
-#define STEP ((size_t)2 << 20)		/* pages asked for or given back at once */
-#define BUFFER_FIRST ((size_t)256 << 10) /* a pipe's 64 KiB, four times */
+/* Half of a common L2 cache; 256 KiB cost 10 % more on mixed traffic, 64 KiB 15 %. */
+#define BUFFER_FIRST ((size_t)1 << 20)
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* Linux 5.14 */
-#endif
-
-/* Map the rest of a regular file. False when it has to be read instead. */
-static bool
-map_rest(struct ew_window *window)
-{
-	struct stat st;
-	const off_t at = lseek(window->fd, 0, SEEK_CUR);
-
-	if (at < 0 || fstat(window->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
-	    st.st_size <= at)
-		return false;
-	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, window->fd, 0);
-	if (map == MAP_FAILED)
-		return false;
-	window->guard = ew_guard_add(map, (size_t)st.st_size);
-	if (window->guard < 0) {
-		munmap(map, (size_t)st.st_size);
-		return false;
-	}
-	madvise(map, (size_t)st.st_size, MADV_SEQUENTIAL);
-	window->map_size = (size_t)st.st_size;
-	window->start = map;
-	window->pos = window->start + at;
-	window->end = window->start + st.st_size;
-	window->mapped_until = window->start;
-	window->released_until = window->start;
-	window->at_end = true;
-	return true;
-}
-
-int
+void
 ew_window_init(struct ew_window *window, int take_fd)
 {
-	*window = (struct ew_window){ .fd = take_fd, .guard = -1 };
-	if (map_rest(window)) {
-		ew_window_advance(window);
-		return 0;
-	}
-	window->capacity = BUFFER_FIRST;
+	*window = (struct ew_window){ .fd = take_fd, .capacity = BUFFER_FIRST };
 	window->buffer = ew_alloc(window->capacity);
-	window->start = window->buffer;
 	window->pos = window->buffer;
 	window->end = window->buffer;
-	return 0;
+	/* advice: read ahead further; a pipe refuses it, which changes nothing */
+	(void)posix_fadvise(take_fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 }
 
 void
 ew_window_fini(struct ew_window *window)
 {
-	if (window->map_size) {
-		ew_guard_remove(window->guard);
-		munmap((void *)(uintptr_t)window->start, window->map_size); /* NOLINT */
-	}
 	free(window->buffer);
 	if (window->fd > STDERR_FILENO)
 		close(window->fd);
-	*window = (struct ew_window){ .fd = -1, .guard = -1 };
-}
-
-bool
-ew_window_was_cut(const struct ew_window *window)
-{
-	return ew_guard_was_hit(window->guard);
-}
-
-void
-ew_window_advance(struct ew_window *window)
-{
-	if (!window->map_size)
-		return;
-	/* advice is advice: an old kernel's refusal changes the speed, not the result */
-	while (window->mapped_until < window->end &&
-	    window->pos + STEP / 2 >= window->mapped_until) {
-		const size_t left = (size_t)(window->end - window->mapped_until);
-		const size_t size = left < STEP ? left : STEP;
-		madvise((void *)(uintptr_t)window->mapped_until, size, MADV_POPULATE_READ);
-		window->mapped_until += size;
-	}
-	while ((size_t)(window->pos - window->released_until) >= 2 * STEP) {
-		madvise((void *)(uintptr_t)window->released_until, STEP, MADV_DONTNEED);
-		window->released_until += STEP;
-	}
+	*window = (struct ew_window){ .fd = -1 };
 }
 
 /* Move what is unread to the front, and make room for a record of `need` bytes. */
@@ -124,7 +55,6 @@ make_room(struct ew_window *window, size_t need)
 			window->capacity *= 2;
 		window->buffer = ew_realloc_array(window->buffer, window->capacity, 1);
 	}
-	window->start = window->buffer;
 	window->pos = window->buffer;
 	window->end = window->buffer + left;
 }
