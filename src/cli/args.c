@@ -83,6 +83,12 @@ const struct ew_option ew_shared_options[] = {
 		    "flow "
 		    "(known, novel ...)",
 	    .values = "status" },
+	{ .name = "where",
+	    .arg = "TERM",
+	    .group = EW_OPTIONS_FILTER,
+	    .can_negate = true,
+	    .help = "any other column: score>=50, detector=scan*",
+	    .values = "column" },
 	{ .name = "not",
 	    .group = EW_OPTIONS_FILTER,
 	    .help = "negate the option that follows" },

@@ -233,8 +233,8 @@ format_number(const struct ew_column *column, int64_t n, bool wide,
 	case EW_FORMAT_SECONDS:
 		ew_text_add(text, ew_age_text(n, buffer, sizeof(buffer)));
 		return;
-	case EW_FORMAT_PERMILLE:
-		ew_text_addf(text, "%" PRId64 " %%", n / 10);
+	case EW_FORMAT_FRACTION:
+		ew_text_addf(text, "%" PRId64 " %%", n * 100);
 		return;
 	case EW_FORMAT_BOOL:
 		ew_text_add(text, n ? "yes" : "");
@@ -262,12 +262,31 @@ ew_cell_format(const struct ew_column *column, const struct ew_cell *cell, bool 
 		format_number(column, cell->number, wide, text);
 		return;
 	case EW_CELL_REAL:
-		ew_text_addf(text, "%.6g", cell->real);
+		if (column->format == EW_FORMAT_FRACTION)
+			ew_text_addf(text, "%.0f %%", cell->real * 100);
+		else
+			ew_text_addf(text, "%.6g", cell->real);
 		return;
 	case EW_CELL_TEXT:
 		add_cut(text, cell->text, column->format == EW_FORMAT_ID ? 0 : max);
 		return;
 	}
+}
+
+/* The shortest form that reads back; JSON has no words for what is no number. */
+static void
+add_real(struct ew_text *text, double real)
+{
+	char buffer[32];
+
+	if (!(real > -1e300 && real < 1e300)) {
+		ew_text_add(text, "null");
+		return;
+	}
+	snprintf(buffer, sizeof(buffer), "%.15g", real);
+	if (strtod(buffer, NULL) != real)
+		snprintf(buffer, sizeof(buffer), "%.17g", real);
+	ew_text_add(text, buffer);
 }
 
 void
@@ -290,12 +309,7 @@ ew_cell_json(const struct ew_column *column, const struct ew_cell *cell,
 			ew_text_addf(text, "%" PRId64, cell->number);
 		return;
 	case EW_CELL_REAL:
-		/* JSON has no words for what is no number. */
-		if (cell->real != cell->real || cell->real > 1e300 ||
-		    cell->real < -1e300)
-			ew_text_add(text, "null");
-		else
-			ew_text_addf(text, "%.17g", cell->real);
+		add_real(text, cell->real);
 		return;
 	case EW_CELL_TEXT:
 		if (column->format == EW_FORMAT_JSON)

@@ -20,13 +20,13 @@ enum ew_format {
 	EW_FORMAT_TIME_US,  /* number in data, local time in tables */
 	EW_FORMAT_BYTES,    /* number in data, "1.2 MiB" in tables */
 	EW_FORMAT_SECONDS,  /* number in data, "3d 4h" in tables */
-	EW_FORMAT_PERMILLE, /* number in data, percent in tables */
+	EW_FORMAT_FRACTION, /* 0.0 .. 1.0 in data, percent in tables */
 	EW_FORMAT_BOOL,	    /* 0 or 1; true and false in JSON, yes and "" in tables */
 	EW_FORMAT_PROTO,    /* IANA number; "tcp" everywhere */
 	EW_FORMAT_JSON, /* text that is JSON already; copied into JSON, shown as it is */
 };
 
-enum ew_place {
+enum ew_column_place {
 	EW_IN_TABLE = 1 << 0,
 	EW_IN_WIDE = 1 << 1,
 	EW_IN_DATA = 1 << 2, /* JSON and CSV */
@@ -39,7 +39,7 @@ struct ew_column {
 	const char *key;   /* "src_ip": JSON key, CSV header */
 	const char *title; /* "SRC": table header */
 	enum ew_format format;
-	unsigned places; /* enum ew_place */
+	unsigned places; /* enum ew_column_place */
 	unsigned
 	    width; /* usual width, for -f where a table cannot be measured; 0: its title */
 };

@@ -35,7 +35,7 @@ static bool
 is_right(enum ew_format format)
 {
 	return format == EW_FORMAT_INT || format == EW_FORMAT_BYTES ||
-	    format == EW_FORMAT_SECONDS || format == EW_FORMAT_PERMILLE;
+	    format == EW_FORMAT_SECONDS || format == EW_FORMAT_FRACTION;
 }
 
 static void
