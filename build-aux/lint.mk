@@ -39,3 +39,9 @@ coverage:
 .PHONY: coverage
 dist_noinst_SCRIPTS += build-aux/coverage
 CLEANFILES += coverage.files
+
+# After make dist: nothing tracked is missing from the tarball.
+check-dist: dist
+	@$(SHELL) $(top_srcdir)/build-aux/check-dist $(top_srcdir) $(distdir).tar.xz
+.PHONY: check-dist
+dist_noinst_SCRIPTS += build-aux/check-dist

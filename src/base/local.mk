@@ -13,3 +13,4 @@ libew_base_a_SOURCES += %D%/log.c %D%/log.h
 libew_base_a_SOURCES += %D%/ring.c %D%/ring.h
 libew_base_a_SOURCES += %D%/text.c %D%/text.h
 libew_base_a_SOURCES += %D%/time.c %D%/time.h
+EXTRA_DIST += %D%/README.md

@@ -16,7 +16,7 @@ fuzz_ldadd = libew-fuzz.a
 check_LIBRARIES += libew-fuzz.a
 endif
 check_PROGRAMS += $(fuzz_programs)
-TESTS += %D%/corpus.sh
-%D%/corpus.log: $(fuzz_programs)
-EXTRA_DIST += %D%/corpus.sh %D%/corpus
+TESTS += %D%/replay-corpus.sh
+%D%/replay-corpus.log: $(fuzz_programs)
+EXTRA_DIST += %D%/replay-corpus.sh %D%/corpus
 dist_noinst_SCRIPTS += %D%/run

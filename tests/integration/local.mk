@@ -3,7 +3,7 @@
 live_tests =
 live_tests += %D%/00-harness.py
 
-dist_noinst_SCRIPTS += $(live_tests) %D%/run
+dist_noinst_SCRIPTS += $(live_tests) %D%/run tests/support/cleanroot
 live_support = tests/support/live/__init__.py tests/support/live/cleanup.py \
 	tests/support/live/daemon.py tests/support/live/engine.py tests/support/live/kernel.py \
 	tests/support/live/net.py tests/support/live/proc.py tests/support/live/sandbox.py \
