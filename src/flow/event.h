@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "decode/note.h"
 
 /*
  * flow -> identity -> graph -> detect: what happened to a connection. Plain values; the
@@ -77,45 +78,6 @@ struct ew_flow_side {
 	uint64_t pkts;	   /* meaningful with EW_FLOW_F_EXACT or for non-TCP */
 	uint64_t ip_bytes; /* the same */
 	uint64_t bytes;	   /* payload: TCP by sequence, UDP length - 8, ICMP IP payload - 8 */
-};
-
-struct ew_arp_info {
-	uint16_t op; /* 1 request, 2 reply */
-	uint8_t sender_mac[6];
-	uint8_t target_mac[6];
-	/* tuple.src is the sender address, tuple.dst the target address */
-	uint8_t answered; /* 1 answered, 0 request just seen, 2 unanswered after 1 s */
-	uint8_t unsolicited;
-};
-
-struct ew_ndp_info {
-	uint8_t type; /* ICMPv6 133..137 */
-	uint8_t flags;
-	uint8_t link_mac[6]; /* source or target link-layer option, zero when absent */
-	struct ew_addr target;
-	uint8_t answered; /* as for ARP */
-};
-
-#define EW_DNS_NAME_MAX 256
-#define EW_DNS_ADDRS_MAX 8
-struct ew_dns_info {
-	uint16_t id;
-	uint16_t qtype;
-	uint8_t is_answer;
-	uint8_t rcode;
-	uint8_t n_addrs; /* A and AAAA of the answer, in order */
-	uint8_t kind;	 /* 0 DNS, 1 mDNS, 2 LLMNR, 3 NBNS */
-	uint32_t ttl_s;	 /* smallest of the answers */
-	uint32_t bytes;	 /* of the message */
-	struct ew_addr addrs[EW_DNS_ADDRS_MAX];
-	char name[EW_DNS_NAME_MAX]; /* first question (or answer's owner), lower case, printable; '?' else */
-};
-
-struct ew_dhcp_info {
-	uint8_t op; /* BOOTP op: 1 request, 2 reply */
-	uint8_t message_type;
-	struct ew_addr offered;
-	struct ew_addr server;
 };
 
 enum ew_gap_cause {

@@ -4,3 +4,5 @@
 libew_flow_a_CPPFLAGS = $(AM_CPPFLAGS) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS)
 libew_flow_a_SOURCES =
 libew_flow_a_SOURCES += %D%/event.h
+libew_flow_a_SOURCES += %D%/connlog.h
+libew_flow_a_SOURCES += %D%/flow.h
