@@ -135,16 +135,34 @@ begin_part(struct assembler *as)
 
 /* --- zoomed pairs --------------------------------------------------------------------- */
 
+/*
+ * An address as one word: IPv4 as it is, IPv6 as a polynomial of its words. Sixteen loads
+ * and compares for each IPv6 pair would pass the kernel's bound on a filter's memory
+ * (net.core.optmem_max, 20 KiB before Linux 6.8, old and new program together). Two of
+ * 2^32 addresses collide, and then a packet too many is captured.
+ */
 struct zoom {
-	uint32_t key; /* all words of both addresses, XORed */
-	uint32_t a[4];
-	uint32_t b[4];
+	uint32_t key; /* a XOR b */
+	uint32_t a, b;
 };
+
+#define POLYNOMIAL UINT32_C(2654435761) /* Knuth 6.4: a prime near 2^32 / golden ratio */
 
 static uint32_t
 word_at(const uint8_t *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static uint32_t
+word_of(const struct ew_addr *address, bool v4)
+{
+	if (v4)
+		return word_at(address->b + 12);
+	uint32_t word = 0;
+	for (size_t i = 0; i < sizeof(address->b); i += 4)
+		word = word * POLYNOMIAL + word_at(address->b + i);
+	return word;
 }
 
 static int
@@ -155,7 +173,7 @@ compare_zoom(const void *x, const void *y)
 	return (zx->key > zy->key) - (zx->key < zy->key);
 }
 
-/* The pairs of one family as words, sorted by key. IPv4 addresses use word 0. */
+/* The pairs of one family, sorted by key. */
 static size_t
 collect(const struct ew_filter_spec *spec, bool v4, struct zoom *ret_zoom)
 {
@@ -165,49 +183,35 @@ collect(const struct ew_filter_spec *spec, bool v4, struct zoom *ret_zoom)
 		const struct ew_capture_pair *pair = &spec->pairs[i];
 		if (ew_addr_is_v4(&pair->a) != v4 || ew_addr_is_v4(&pair->b) != v4)
 			continue;
-		struct zoom *z = &ret_zoom[n++];
-		*z = (struct zoom){ 0 };
-		for (size_t w = 0; w < (v4 ? 1 : 4); w++) {
-			z->a[w] = word_at(pair->a.b + (v4 ? 12 : 4 * w));
-			z->b[w] = word_at(pair->b.b + (v4 ? 12 : 4 * w));
-			z->key ^= z->a[w] ^ z->b[w];
-		}
+		const uint32_t a = word_of(&pair->a, v4), b = word_of(&pair->b, v4);
+		ret_zoom[n++] = (struct zoom){ .key = a ^ b, .a = a, .b = b };
 	}
 	qsort(ret_zoom, n, sizeof(*ret_zoom), compare_zoom);
 	return n;
 }
 
+/* The word of the address at `offset` into A. */
+static void
+load_word(struct assembler *as, uint32_t offset, bool v4)
+{
+	load(as, BPF_LD | BPF_W | BPF_ABS, offset);
+	for (uint32_t w = 1; w < (v4 ? 1 : 4); w++) {
+		op(as, BPF_ALU | BPF_MUL | BPF_K, POLYNOMIAL);
+		op(as, BPF_MISC | BPF_TAX, 0);
+		load(as, BPF_LD | BPF_W | BPF_ABS, offset + 4 * w);
+		op(as, BPF_ALU | BPF_ADD | BPF_X, 0);
+	}
+}
+
 /* With the key known equal, the source's being one end makes the destination the other. */
 static void
-leaf_v4(struct assembler *as, const struct zoom *zoom, size_t count)
+emit_leaf(struct assembler *as, const struct zoom *zoom, size_t count)
 {
-	load(as, BPF_LD | BPF_W | BPF_ABS, 12);
+	op(as, BPF_LD | BPF_W | BPF_MEM, 0);
 	for (size_t i = 0; i < count; i++) {
-		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].a[0], 1, 0);
-		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].b[0], 0, 1);
+		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].a, 1, 0);
+		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].b, 0, 1);
 		op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
-	}
-	op(as, BPF_RET | BPF_K, 0);
-}
-
-/* Eight words in a row, or on to the instruction behind the return. */
-static void
-match_v6(struct assembler *as, const uint32_t src[4], const uint32_t dst[4])
-{
-	for (uint32_t w = 0; w < 8; w++) {
-		load(as, BPF_LD | BPF_W | BPF_ABS, 8 + 4 * w);
-		emit(as, BPF_JMP | BPF_JEQ | BPF_K, w < 4 ? src[w] : dst[w - 4], 0,
-		    (uint8_t)(2 * (7 - w) + 1));
-	}
-	op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
-}
-
-static void
-leaf_v6(struct assembler *as, const struct zoom *zoom, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		match_v6(as, zoom[i].a, zoom[i].b);
-		match_v6(as, zoom[i].b, zoom[i].a);
 	}
 	op(as, BPF_RET | BPF_K, 0);
 }
@@ -222,7 +226,7 @@ struct span {
  * The stack holds one right half per level, so 64 pairs need at most 7.
  */
 static void
-emit_tree(struct assembler *as, const struct zoom *zoom, size_t count, bool v4)
+emit_tree(struct assembler *as, const struct zoom *zoom, size_t count)
 {
 	struct span stack[16];
 	size_t depth = 0;
@@ -237,10 +241,10 @@ emit_tree(struct assembler *as, const struct zoom *zoom, size_t count, bool v4)
 		size_t left = span.count / 2; /* to the end of a run of equal keys */
 		while (left > 0 && left < span.count && z[left].key == z[left - 1].key)
 			left++;
-		if (span.count == 0 || z[0].key == z[span.count - 1].key) {
-			emit(as, BPF_JMP | BPF_JEQ | BPF_K, span.count ? z[0].key : 0, 1, 0);
+		if (z[0].key == z[span.count - 1].key) {
+			emit(as, BPF_JMP | BPF_JEQ | BPF_K, z[0].key, 1, 0);
 			op(as, BPF_RET | BPF_K, 0);
-			(v4 ? leaf_v4 : leaf_v6)(as, z, span.count);
+			emit_leaf(as, z, span.count);
 			continue;
 		}
 		if (left == span.count) /* the run reaches the end: split before it */
@@ -266,14 +270,12 @@ emit_zoom(struct assembler *as, const struct ew_filter_spec *spec, bool v4)
 		op(as, BPF_RET | BPF_K, 0);
 		return;
 	}
-	const uint32_t first = v4 ? 12 : 8, words = v4 ? 2 : 8;
-	load(as, BPF_LD | BPF_W | BPF_ABS, first);
-	for (uint32_t w = 1; w < words; w++) {
-		op(as, BPF_MISC | BPF_TAX, 0);
-		load(as, BPF_LD | BPF_W | BPF_ABS, first + 4 * w);
-		op(as, BPF_ALU | BPF_XOR | BPF_X, 0);
-	}
-	emit_tree(as, zoom, count, v4);
+	load_word(as, v4 ? 12 : 8, v4);
+	op(as, BPF_ST, 0);
+	load_word(as, v4 ? 16 : 24, v4);
+	op(as, BPF_LDX | BPF_W | BPF_MEM, 0);
+	op(as, BPF_ALU | BPF_XOR | BPF_X, 0);
+	emit_tree(as, zoom, count);
 }
 
 /* --- protocols ------------------------------------------------------------------------ */

@@ -102,6 +102,8 @@ calculate(uint16_t operation, uint32_t a, uint32_t b)
 		return a + b;
 	case BPF_SUB:
 		return a - b;
+	case BPF_MUL:
+		return a * b;
 	case BPF_AND:
 		return a & b;
 	case BPF_XOR:
@@ -144,6 +146,8 @@ load(struct machine *m, const struct ew_filter_insn *insn,
 {
 	if (BPF_MODE(insn->code) == BPF_LEN)
 		m->a = packet->len > packet->caplen ? packet->len : packet->caplen;
+	else if (BPF_MODE(insn->code) == BPF_MEM)
+		m->a = m->memory[insn->k & 1];
 	else if (insn->k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
 		m->a = packet->protocol;
 	else
