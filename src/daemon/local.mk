@@ -9,6 +9,10 @@ libew_daemon_a_SOURCES += %D%/config_nodes.c %D%/config_yaml_priv.h
 libew_daemon_a_SOURCES += %D%/config_show.c
 libew_daemon_a_SOURCES += %D%/config_table.c
 libew_daemon_a_SOURCES += %D%/config_value.c
+libew_daemon_a_SOURCES += %D%/decide.c
+libew_daemon_a_SOURCES += %D%/outbox.c %D%/outbox.h
+libew_daemon_a_SOURCES += %D%/persist.c
+libew_daemon_a_SOURCES += %D%/pipeline.c %D%/pipeline.h %D%/pipeline_priv.h
 
 if HAVE_DAEMON_MAIN
 sbin_PROGRAMS += eastwatchd
