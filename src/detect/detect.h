@@ -32,18 +32,11 @@ struct ew_detect;
 #define EW_DETECTORS_MAX 40
 #define EW_DETECTOR_OPTIONS_MAX 12
 #define EW_CANARY_ADDRS_MAX 32
-#define EW_SENSITIVE_PORTS_MAX 64
 
 /* A decoy: a dark address or port that nobody has a reason to touch (3.14). */
 struct ew_canary_addr {
 	struct ew_prefix prefix;
 	uint16_t port; /* 0 any */
-};
-
-/* An operator's addition to the table of 3.13. */
-struct ew_sensitive_port {
-	uint16_t port;
-	uint8_t points; /* 10 console, 15 data, 20 remote admin, 25 control plane */
 };
 
 struct ew_detect_conf {
@@ -53,9 +46,8 @@ struct ew_detect_conf {
 	int64_t tombstone_ns;	/* learning.tombstone */
 	uint32_t max_instances; /* scan states, default 4096 (432 B each) */
 	uint32_t max_tracked;	/* open signals, default 8192 */
-	uint32_t n_canaries, n_sensitive;
+	uint32_t n_canaries;
 	struct ew_canary_addr canaries[EW_CANARY_ADDRS_MAX];
-	struct ew_sensitive_port sensitive[EW_SENSITIVE_PORTS_MAX];
 	/* Values of the detectors' own options, by index in ew_detectors[] and its table. */
 	int64_t options[EW_DETECTORS_MAX][EW_DETECTOR_OPTIONS_MAX];
 };

@@ -10,6 +10,7 @@
 struct ew_contact;
 struct ew_detect;
 struct ew_detect_record;
+struct ew_gap_info;
 struct ew_judgement;
 struct ew_lifecycle;
 
@@ -38,6 +39,7 @@ struct ew_detector {
 	const char *name;
 	const char *technique[4]; /* ATT&CK, NULL ends */
 	uint8_t tactic;		  /* enum ew_tactic, by 9.1 */
+	uint8_t family;		  /* enum ew_signal_family */
 	uint32_t kinds;		  /* EW_FLOW_KIND_BIT of the events it wants */
 	uint32_t verdicts;	  /* 1 << enum ew_verdict it wants */
 	const struct ew_detector_option *options;
@@ -51,10 +53,13 @@ struct ew_detector {
 	void (*on_lifecycle)(struct ew_detect *detect, void *state,
 	    const struct ew_lifecycle *life, struct ew_mono now);
 	/* Other detectors' signals, after they were emitted. */
-	void (*on_signal)(struct ew_detect *detect, void *state, const struct ew_signal *s);
+	void (*on_signal)(struct ew_detect *detect, void *state, const struct ew_signal *s,
+	    struct ew_mono now);
+	void (*on_gap)(struct ew_detect *detect, void *state, const struct ew_gap_info *gap,
+	    uint64_t packets, struct ew_mono now);
 	/* Once per pipeline second, at whole seconds. */
 	void (*on_tick)(struct ew_detect *detect, void *state, struct ew_mono now);
-	void (*save)(struct ew_detect *detect, const void *state, struct ew_mono now,
+	void (*save)(const struct ew_detect *detect, const void *state, struct ew_mono now,
 	    void (*visit)(void *context, const struct ew_detect_record *record), void *context);
 	int (*load)(struct ew_detect *detect, void *state, const struct ew_detect_record *r);
 };

@@ -58,6 +58,7 @@ struct ew_sample {
 	int64_t ts_ns;
 	uint64_t flow_id;
 	struct ew_addr dst;
+	struct ew_workload *workload; /* at that address; borrowed for the call, NULL unknown */
 	uint16_t port;
 	uint8_t proto;
 	uint8_t outcome; /* enum ew_outcome */

@@ -212,10 +212,10 @@ is_suppressed(const struct ew_graph *g, const struct ew_contact *c, uint32_t src
 
 	switch ((enum ew_peer_class)c->src.workload->cls) {
 	case EW_PEER_EXTERNAL:
-	case EW_PEER_GATEWAY:
 	case EW_PEER_VIP:
 		return true; /* clients of a published port: no lateral move begins there */
 	case EW_PEER_NODE:
+	case EW_PEER_GATEWAY:
 		/* Probes: declared, or learned on this or another container. */
 		return c->server_port_known ||
 		    ew_graph_service_find(g, dst, c->ev->tuple.proto, c->edge_port) != NULL;

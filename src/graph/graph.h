@@ -94,6 +94,7 @@ void ew_graph_tick(struct ew_graph *graph, struct ew_mono now);
 /* --- what detectors ask for, only about what is not known --------------------------------- */
 
 /* Everything section 2 needs to score an edge. Ages in ns of observed time. */
+#define EW_NOVELTY_ENTRIES 4
 struct ew_novelty {
 	uint32_t m_q16;	    /* maturity of the source, 0..65536 */
 	uint32_t s_q16;	    /* (2*s_src + s_dst)/3, each clamped to 0..4 before, 65536 = 1 */
@@ -115,6 +116,11 @@ struct ew_novelty {
 	int64_t src_age_ns, dst_age_ns;
 	int64_t since_discovery_ns; /* last accepted new out-edge; -1 none */
 	int64_t dormant_ns;	    /* how long unseen, with is_dormant */
+	/* In-edges of src active in the last 60 s: how somebody may have come in. */
+	const struct ew_edge *entries[EW_NOVELTY_ENTRIES];
+	uint8_t n_entries;
+	uint8_t is_callback;   /* dst sent to src in the last 10 min: src answers by a new edge */
+	uint8_t is_pair_recent; /* any edge between the two, either way, active in 24 h */
 };
 void ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
     const struct ew_judgement *judgement, struct ew_mono now, struct ew_novelty *ret_novelty);
@@ -156,6 +162,9 @@ struct ew_edge *ew_graph_find(struct ew_graph *graph, const struct ew_workload *
 struct ew_workload *ew_graph_workload_by_name(struct ew_graph *graph, const char *name);
 /* Stable key of an instance: derives from the runtime's id, survives a restart. */
 uint64_t ew_graph_instance_key(const struct ew_graph *graph, uint32_t instance);
+/* Does any other workload run this image repository, now or before? */
+bool ew_graph_has_image(const struct ew_graph *graph, const char *image_repo,
+    const struct ew_workload *other_than);
 /* Time observed by this database's daemons, ns. */
 int64_t ew_graph_observed_ns(const struct ew_graph *graph, struct ew_mono now);
 

@@ -14,6 +14,9 @@
 
 /* A hot service has thousands of clients; two answers are enough (R). */
 #define MAX_CLIENTS_WALKED 4096u
+#define ENTRY_NS (60 * EW_NS_PER_S)	 /* 3.4 */
+#define CALLBACK_NS (600 * EW_NS_PER_S) /* 3.4 */
+#define DAY_NS (86400 * EW_NS_PER_S)	 /* 1.2, ACK probes */
 #define SEASON_MIN_NS (INT64_C(21) * 86400 * EW_NS_PER_S) /* section 2, X: 21 days */
 
 static void
@@ -80,6 +83,32 @@ is_unusual_hour(const struct ew_edge *edge, struct ew_mono now)
 	return !(edge->hours >> (hour % 24) & 1) || !(edge->wdays >> ((hour / 24 + 3) % 7) & 1);
 }
 
+/* Who was talking to src just now, and is dst one of them? */
+static void
+find_entries(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mono now,
+    struct ew_novelty *ret)
+{
+	for (uint32_t i = node_at(g, src)->first[IN]; i; i = edge_at(g, i)->next[IN]) {
+		const struct edge_slot *e = edge_at(g, i);
+		int64_t ago = now.ns - e->edge.last_ns;
+
+		if (e->node[OUT] == dst && e->edge.established_ns) {
+			ret->is_callback |= ago <= CALLBACK_NS;
+			ret->is_pair_recent |= ago <= DAY_NS;
+		}
+		if (ago <= ENTRY_NS && e->edge.established_ns && e->node[OUT] != src &&
+		    ret->n_entries < EW_NOVELTY_ENTRIES)
+			ret->entries[ret->n_entries++] = &e->edge;
+	}
+	for (uint32_t i = node_at(g, src)->first[OUT]; i && !ret->is_pair_recent;
+	     i = edge_at(g, i)->next[OUT]) {
+		const struct edge_slot *e = edge_at(g, i);
+
+		ret->is_pair_recent |= e->node[IN] == dst && e->edge.established_ns &&
+		    now.ns - e->edge.last_ns <= DAY_NS;
+	}
+}
+
 static uint32_t
 combined_surprise(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mono now)
 {
@@ -138,6 +167,20 @@ ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
 		    : view.age_ns - s->discovery_age_ns[OUT],
 	};
 	count_peers(graph, contact, src, dst, port, ret_novelty);
+	find_entries(graph, src, dst, now, ret_novelty);
+}
+
+bool
+ew_graph_has_image(const struct ew_graph *graph, const char *image_repo,
+    const struct ew_workload *other_than)
+{
+	for (uint32_t i = 1; i <= graph->n_nodes; i++) {
+		const struct ew_workload *w = node_at(graph, i)->workload;
+
+		if (w != other_than && strcmp(w->image_repo, image_repo) == 0)
+			return true;
+	}
+	return false;
 }
 
 void

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "detect/detector.h"
+
+/*
+ * All detectors. An event visits them in this order; scan comes first because scan-slow reads
+ * what it has just counted, and the edge detectors come before role-reversal and the chains
+ * that build on them.
+ */
+
+extern const struct ew_detector ew_detector_scan, ew_detector_scan_slow,
+    ew_detector_dark_contact, ew_detector_canary, ew_detector_policy_deny,
+    ew_detector_new_edge, ew_detector_new_port, ew_detector_sensitive_access,
+    ew_detector_role_reversal, ew_detector_new_workload, ew_detector_coverage;
+
+const struct ew_detector *const ew_detectors[] = {
+	&ew_detector_scan,
+	&ew_detector_scan_slow,
+	&ew_detector_dark_contact,
+	&ew_detector_canary,
+	&ew_detector_policy_deny,
+	&ew_detector_new_edge,
+	&ew_detector_new_port,
+	&ew_detector_sensitive_access,
+	&ew_detector_role_reversal,
+	&ew_detector_new_workload,
+	&ew_detector_coverage,
+	NULL,
+};
