@@ -2,11 +2,15 @@
 # Live tests: each executable NN-name.py or .sh here prints TAP and has a line in this list.
 live_tests =
 live_tests += %D%/00-harness.py
+live_tests += %D%/10-first-packet.py
+live_tests += %D%/20-docker-story.py
+live_tests += %D%/21-namespace-story.py
+live_tests += %D%/30-nmap-scan.py
 
 dist_noinst_SCRIPTS += $(live_tests) %D%/run tests/support/cleanroot
 live_support = tests/support/live/__init__.py tests/support/live/cleanup.py \
 	tests/support/live/daemon.py tests/support/live/engine.py tests/support/live/kernel.py \
-	tests/support/live/net.py tests/support/live/proc.py tests/support/live/sandbox.py \
+	tests/support/live/net.py tests/support/live/proc.py tests/support/live/sandbox.py tests/support/live/shop.py \
 	tests/support/live/tap.py tests/support/live/wait.py tests/support/live/webhook.py
 EXTRA_DIST += $(live_support)
 
