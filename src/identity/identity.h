@@ -32,28 +32,30 @@ struct ew_tuple;
 struct ew_identity;
 
 enum ew_identity_mode {
-	EW_IDENTITY_BARE,      /* a capture and nothing else: private addresses are workloads */
+	EW_IDENTITY_BARE, /* a capture and nothing else: private addresses are workloads */
 	EW_IDENTITY_INVENTORY, /* a capture with an inventory: all that is known is known at once */
-	EW_IDENTITY_LIVE,      /* netlink and perhaps runtimes: facts may come late */
+	EW_IDENTITY_LIVE, /* netlink and perhaps runtimes: facts may come late */
 };
 
 struct ew_identity_conf {
 	char node[64];
-	uint8_t mode;		  /* enum ew_identity_mode */
-	uint64_t seed;		  /* of the hash tables */
-	int64_t tombstone_ns;	  /* a released address still means its last owner; 24 h */
-	int64_t name_wait_ns;	  /* for the runtime to name a namespace; 10 s */
-	int64_t dark_grace_ns;	  /* for a new lease of an address nobody owns; 200 ms */
-	int64_t nat_wait_ns;	  /* for the other half of a translation; 200 ms */
-	int64_t isn_window_ns;	  /* equal ISNs this close are one connection; 50 ms */
+	uint8_t mode;	       /* enum ew_identity_mode */
+	uint64_t seed;	       /* of the hash tables */
+	int64_t tombstone_ns;  /* a released address still means its last owner; 24 h */
+	int64_t name_wait_ns;  /* for the runtime to name a namespace; 10 s */
+	int64_t dark_grace_ns; /* for a new lease of an address nobody owns; 200 ms */
+	int64_t nat_wait_ns;   /* for the other half of a translation; 200 ms */
+	int64_t isn_window_ns; /* equal ISNs this close are one connection; 50 ms */
 	int64_t startup_min_ns, startup_max_ns, change_window_ns; /* detectors.md 1.3 */
-	uint32_t max_flows;	  /* remembered bindings; default 262144 (96 B each, touched as used) */
-	uint32_t max_waiting;	  /* events that wait for a name; default 32768 */
-	uint32_t max_instances;	  /* with ended ones of the last tombstone_ns; default 65536 */
-	uint32_t max_workloads;	  /* of every class; default 16384 */
-	uint32_t max_leases;	  /* live and ended; default 262144 */
-	uint32_t max_nat;	  /* translations and open halves; default 65536 */
-	uint32_t max_resolved;	  /* addresses from DNS answers; default 65536 */
+	uint32_t
+	    max_flows; /* remembered bindings; default 262144 (96 B each, touched as used) */
+	uint32_t max_waiting; /* events that wait for a name; default 32768 */
+	uint32_t
+	    max_instances; /* with ended ones of the last tombstone_ns; default 65536 */
+	uint32_t max_workloads;	    /* of every class; default 16384 */
+	uint32_t max_leases;	    /* live and ended; default 262144 */
+	uint32_t max_nat;	    /* translations and open halves; default 65536 */
+	uint32_t max_resolved;	    /* addresses from DNS answers; default 65536 */
 	uint32_t max_lookups_per_s; /* of conntrack; default 5000 */
 };
 void ew_identity_conf_default(struct ew_identity_conf *ret_conf);
@@ -62,8 +64,8 @@ void ew_identity_conf_default(struct ew_identity_conf *ret_conf);
 struct ew_network {
 	uint32_t id;		 /* ew_end.network; never reused */
 	uint32_t bridge_ifindex; /* 0 unknown or none */
-	uint8_t is_host_routed;	 /* the host has an address on it: flows have domain 0 */
-	uint8_t from_runtime;	 /* a runtime or file described it; else seen by netlink */
+	uint8_t is_host_routed; /* the host has an address on it: flows have domain 0 */
+	uint8_t from_runtime; /* a runtime or file described it; else seen by netlink */
 	struct ew_mono from, to; /* to 0: exists */
 	struct ew_network_info info;
 };
@@ -73,12 +75,13 @@ struct ew_lease {
 	struct ew_addr addr;
 	uint8_t mac[6];
 	uint8_t has_mac;
-	uint8_t is_tombstone;	 /* answer of ew_identity_who: ended before `at` */
-	uint32_t host_ifindex;	 /* the veth; 0 unknown */
-	uint32_t instance;	 /* ew_instance.id of the first member; 0 not named yet */
-	uint32_t network;	 /* ew_network.id; 0 none */
-	uint32_t n_members;	 /* instances that share it; above 1 the address is ambiguous */
-	struct ew_mono from, to; /* to 0: open */
+	uint8_t is_tombstone;  /* answer of ew_identity_who: ended before `at` */
+	uint32_t host_ifindex; /* the veth; 0 unknown */
+	uint32_t instance;     /* ew_instance.id of the first member; 0 not named yet */
+	uint32_t network;      /* ew_network.id; 0 none */
+	uint32_t
+	    n_members; /* instances that share it; above 1 the address is ambiguous */
+	struct ew_mono from, to;      /* to 0: open */
 	struct ew_workload *workload; /* of the first member; NULL not named yet */
 };
 
@@ -130,8 +133,8 @@ struct ew_counter_set ew_identity_counters(const struct ew_identity *identity);
 void ew_identity_iface(struct ew_identity *identity, const struct ew_iface *iface,
     bool removed, struct ew_mono now);
 /* An address inside a container namespace (nsid >= 0), or of the host (nsid -1). */
-void ew_identity_iface_addr(struct ew_identity *identity, const struct ew_iface_addr *addr,
-    bool removed, struct ew_mono now);
+void ew_identity_iface_addr(struct ew_identity *identity,
+    const struct ew_iface_addr *addr, bool removed, struct ew_mono now);
 
 /* What is known of a network namespace besides its interfaces; empty fields are unknown. */
 struct ew_nsid_info {
@@ -142,19 +145,19 @@ struct ew_nsid_info {
 void ew_identity_nsid(struct ew_identity *identity, const struct ew_nsid_info *info,
     bool removed, struct ew_mono now);
 
-void ew_identity_network(struct ew_identity *identity, const struct ew_network_info *info,
-    bool removed, struct ew_mono now);
+void ew_identity_network(struct ew_identity *identity,
+    const struct ew_network_info *info, bool removed, struct ew_mono now);
 /*
  * Insert or update by cid. stopped set: the instance has ended then. An update without
  * interfaces leaves those already known.
  */
-void ew_identity_instance(struct ew_identity *identity, const struct ew_instance_info *info,
-    struct ew_mono now);
+void ew_identity_instance(struct ew_identity *identity,
+    const struct ew_instance_info *info, struct ew_mono now);
 /* The runtime does not know it any more (a list without it, or a destroy event). */
 void ew_identity_instance_gone(struct ew_identity *identity, const char *cid,
     struct ew_mono now);
-void ew_identity_service(struct ew_identity *identity, const struct ew_service_info *service,
-    bool removed, struct ew_mono now);
+void ew_identity_service(struct ew_identity *identity,
+    const struct ew_service_info *service, bool removed, struct ew_mono now);
 void ew_identity_nat(struct ew_identity *identity, const struct ew_nat_info *nat,
     struct ew_mono now);
 void ew_identity_resolver(struct ew_identity *identity, const struct ew_addr *addr);
@@ -188,15 +191,18 @@ void ew_identity_finish(struct ew_identity *identity, struct ew_mono now);
  */
 size_t ew_identity_who(const struct ew_identity *identity, const struct ew_addr *addr,
     struct ew_mono at, struct ew_lease *ret_leases, size_t max);
-bool ew_identity_is_resolver(const struct ew_identity *identity, const struct ew_addr *addr);
+bool ew_identity_is_resolver(const struct ew_identity *identity,
+    const struct ew_addr *addr);
 
 /* Borrowed until the next input; NULL unknown. */
 const struct ew_instance *ew_identity_instance_by_id(const struct ew_identity *identity,
     uint32_t id);
 /* By full or unique leading part of the id (12 digits or more), live ones first. */
-const struct ew_instance *ew_identity_instance_by_cid(const struct ew_identity *identity,
+const struct ew_instance *ew_identity_instance_by_cid(const struct ew_identity
+							  *identity,
     const char *cid);
-const struct ew_instance *ew_identity_instance_by_name(const struct ew_identity *identity,
+const struct ew_instance *ew_identity_instance_by_name(const struct ew_identity
+							   *identity,
     const char *name);
 const struct ew_network *ew_identity_network_by_id(const struct ew_identity *identity,
     uint32_t id);
@@ -221,7 +227,8 @@ void ew_identity_each_lease(const struct ew_identity *identity,
 void ew_identity_each_service(const struct ew_identity *identity,
     bool (*each)(void *context, const struct ew_service_info *service), void *context);
 void ew_identity_each_host_addr(const struct ew_identity *identity,
-    bool (*each)(void *context, const struct ew_addr *addr, bool is_resolver), void *context);
+    bool (*each)(void *context, const struct ew_addr *addr, bool is_resolver),
+    void *context);
 
 /*
  * Everything known of an instance, in the form it can be told again: what

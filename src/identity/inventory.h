@@ -16,7 +16,7 @@
 
 enum ew_iface_kind {
 	EW_IFACE_OTHER,
-	EW_IFACE_VETH,	 /* host end of a veth */
+	EW_IFACE_VETH, /* host end of a veth */
 	EW_IFACE_BRIDGE,
 	EW_IFACE_UPLINK,
 	EW_IFACE_MACVLAN, /* parent of macvlan children */
@@ -27,10 +27,11 @@ enum ew_iface_kind {
 /* A host interface. */
 struct ew_iface {
 	uint32_t ifindex;
-	uint32_t master;     /* bridge ifindex; 0 none */
-	int32_t peer_nsid;   /* namespace id of the veth's other end; -1 unknown or our own */
+	uint32_t master; /* bridge ifindex; 0 none */
+	int32_t
+	    peer_nsid; /* namespace id of the veth's other end; -1 unknown or our own */
 	uint32_t peer_ifindex;
-	uint8_t kind;	     /* enum ew_iface_kind */
+	uint8_t kind; /* enum ew_iface_kind */
 	uint8_t is_up;
 	uint8_t mac[6];
 	char name[16];
@@ -70,8 +71,9 @@ struct ew_label {
 #define EW_INSTANCE_IFACES_MAX 16
 #define EW_IFACE_ADDRS_MAX 8
 struct ew_instance_iface {
-	char network[EW_NETWORK_ID_MAX]; /* network id (or name, resolved by the reader) */
-	uint32_t ifindex;		 /* host end; 0 unknown: netlink will tell */
+	char network
+	    [EW_NETWORK_ID_MAX]; /* network id (or name, resolved by the reader) */
+	uint32_t ifindex;	 /* host end; 0 unknown: netlink will tell */
 	uint8_t mac[6];
 	uint8_t has_mac;
 	uint8_t n_addrs;
@@ -94,11 +96,12 @@ struct ew_instance_info {
 	char image[EW_IMAGE_MAX];
 	char runtime[16];
 	char workload[EW_WORKLOAD_NAME_MAX]; /* empty: derive by the identity rule */
-	char netns_of[EW_INSTANCE_ID_MAX];   /* shares the namespace of that instance; empty none */
+	char netns_of
+	    [EW_INSTANCE_ID_MAX]; /* shares the namespace of that instance; empty none */
 	uint64_t spec_hash;
-	int32_t pid;			     /* 0 unknown */
-	uint16_t posture;		     /* enum ew_posture_bit */
-	struct ew_mono started, stopped;     /* 0: unknown, runs */
+	int32_t pid;			 /* 0 unknown */
+	uint16_t posture;		 /* enum ew_posture_bit */
+	struct ew_mono started, stopped; /* 0: unknown, runs */
 	uint8_t n_labels, n_ifaces, n_published, host_network;
 	struct ew_label labels[EW_LABELS_MAX];
 	struct ew_instance_iface ifaces[EW_INSTANCE_IFACES_MAX];

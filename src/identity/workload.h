@@ -12,8 +12,8 @@ enum ew_peer_class {
 	EW_PEER_WORKLOAD,
 	EW_PEER_NODE,
 	EW_PEER_GATEWAY,
-	EW_PEER_VIP,	   /* a service address that nothing resolves */
-	EW_PEER_DARK,	   /* inside a watched network, nobody's, and nobody's in the last 24 h */
+	EW_PEER_VIP, /* a service address that nothing resolves */
+	EW_PEER_DARK, /* inside a watched network, nobody's, and nobody's in the last 24 h */
 	EW_PEER_EXTERNAL,
 	EW_PEER_MULTICAST, /* and broadcast */
 	EW_PEER_GHOST,	   /* on a bridge, unknown to the runtime */
@@ -56,16 +56,18 @@ enum ew_posture_bit {
 struct ew_workload {
 	uint32_t id; /* small, unique for the life of the process, never reused */
 	uint32_t references;
-	uint8_t cls;	     /* enum ew_peer_class */
-	uint8_t is_managed;  /* an owner stands behind it: Compose, Swarm, Nomad, Kubernetes */
-	uint8_t is_job;	     /* runs to completion: one-off, Job, CronJob */
-	uint16_t labels;     /* enum ew_label_bit, union over instances */
-	uint16_t posture;    /* enum ew_posture_bit, union over live instances */
-	uint16_t instances;  /* live now */
+	uint8_t cls; /* enum ew_peer_class */
+	uint8_t
+	    is_managed; /* an owner stands behind it: Compose, Swarm, Nomad, Kubernetes */
+	uint8_t is_job;	    /* runs to completion: one-off, Job, CronJob */
+	uint16_t labels;    /* enum ew_label_bit, union over instances */
+	uint16_t posture;   /* enum ew_posture_bit, union over live instances */
+	uint16_t instances; /* live now */
 	struct ew_mono first_seen;
 	char name[EW_WORKLOAD_NAME_MAX];
-	char group[EW_WORKLOAD_NAME_MAX];  /* peer group: namespace or project; else image repository */
-	char image_repo[EW_IMAGE_MAX];	   /* of the newest instance; empty for none */
+	char group
+	    [EW_WORKLOAD_NAME_MAX]; /* peer group: namespace or project; else image repository */
+	char image_repo[EW_IMAGE_MAX]; /* of the newest instance; empty for none */
 };
 
 struct ew_workload *ew_workload_get(struct ew_workload *workload);
@@ -73,13 +75,16 @@ void ew_workload_put(struct ew_workload *workload); /* frees at zero; NULL allow
 
 /* One container, pod sandbox or namespace. Owned by identity; others see it for a call. */
 struct ew_instance {
-	uint32_t id; /* small, unique for the life of the process; the database keeps its own */
+	uint32_t
+	    id; /* small, unique for the life of the process; the database keeps its own */
 	struct ew_workload *workload;
 	struct ew_mono started, stopped; /* stopped.ns == 0: runs */
 	uint16_t posture;
 	uint16_t labels;
-	uint64_t spec_hash; /* image digest, environment, ports, labels; changes open a change window */
-	char cid[EW_INSTANCE_ID_MAX]; /* runtime's full id; "netns:N", "ip/ADDR" without runtime */
+	uint64_t
+	    spec_hash; /* image digest, environment, ports, labels; changes open a change window */
+	char cid
+	    [EW_INSTANCE_ID_MAX]; /* runtime's full id; "netns:N", "ip/ADDR" without runtime */
 	char name[128];
 	char hostname[64];
 	char image[EW_IMAGE_MAX];
