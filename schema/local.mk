@@ -2,6 +2,8 @@
 # Each migration has a line here: schema_sql += %D%/0001_name.sql. They are compiled into
 # libew-store (build-aux/embed-schema) and installed for reading. JSON Schemas: schema_json.
 schema_sql =
+schema_sql += %D%/0001_tables.sql
+schema_sql += %D%/0002_views.sql
 schema_json =
 
 schemadir = $(pkgdatadir)/schema

@@ -21,7 +21,8 @@ struct ew_reader;
  * Fails with a sentence: -ENOENT (no such file), -EACCES, EW_ERR_VERSION (newer, or too
  * old and not migrated), EW_ERR_FORMAT (damaged, or no database of ours), -EBUSY (locked).
  */
-int ew_reader_open(const char *path, struct ew_error *error, struct ew_reader **ret_reader);
+int ew_reader_open(const char *path, struct ew_error *error,
+    struct ew_reader **ret_reader);
 void ew_reader_close(struct ew_reader *reader);
 
 /* --- columns: one table for JSON keys, CSV header, tables, completion, manual ------------- */
@@ -33,12 +34,12 @@ enum ew_view {
 	EW_VIEW_SIGNALS,
 	EW_VIEW_WORKLOADS,
 	EW_VIEW_INSTANCES,
-	EW_VIEW_WHO,	   /* leases: who held an address, when */
+	EW_VIEW_WHO, /* leases: who held an address, when */
 	EW_VIEW_NETWORKS,
 	EW_VIEW_GAPS,
 	EW_VIEW_DECISIONS,
 	EW_VIEW_OUTBOX,
-	EW_VIEW_ROLLUPS,   /* edges per hour, later per day */
+	EW_VIEW_ROLLUPS, /* edges per hour, later per day */
 	EW_VIEWS,
 };
 
@@ -46,21 +47,21 @@ enum ew_field_type {
 	EW_FIELD_INT,
 	EW_FIELD_REAL,
 	EW_FIELD_TEXT,
-	EW_FIELD_ID,	   /* text that stands for itself: 16 hex digits, a container id */
+	EW_FIELD_ID, /* text that stands for itself: 16 hex digits, a container id */
 	EW_FIELD_TIME_US,
 	EW_FIELD_SECONDS,
 	EW_FIELD_BYTES,
 	EW_FIELD_BOOL,	   /* 0 or 1 */
-	EW_FIELD_PERMILLE,
+	EW_FIELD_FRACTION, /* 0.0 .. 1.0 */
 	EW_FIELD_JSON,	   /* text that is JSON: an array or an object */
 };
 
 enum ew_field_place {
 	EW_FIELD_TABLE = 1 << 0, /* in the narrow table */
 	EW_FIELD_WIDE = 1 << 1,
-	EW_FIELD_DATA = 1 << 2,	 /* JSON and CSV */
-	EW_FIELD_SUM = 1 << 3,	 /* added up in a grouping */
-	EW_FIELD_KEY = 1 << 4,	 /* makes sense in a grouping's list of columns */
+	EW_FIELD_DATA = 1 << 2, /* JSON and CSV */
+	EW_FIELD_SUM = 1 << 3,	/* added up in a grouping */
+	EW_FIELD_KEY = 1 << 4,	/* makes sense in a grouping's list of columns */
 };
 
 struct ew_field {
@@ -87,12 +88,19 @@ int ew_view_field(enum ew_view view, const char *name);
 
 /* --- values and rows ----------------------------------------------------------------------- */
 
-enum ew_value_kind { EW_VALUE_NULL, EW_VALUE_INT, EW_VALUE_REAL, EW_VALUE_TEXT, EW_VALUE_BLOB };
+enum ew_value_kind {
+	EW_VALUE_NULL,
+	EW_VALUE_INT,
+	EW_VALUE_REAL,
+	EW_VALUE_TEXT,
+	EW_VALUE_BLOB
+};
 struct ew_value {
 	enum ew_value_kind kind;
 	int64_t number;
 	double real;
-	const char *text; /* valid UTF-8, terminated; borrowed for the call. BLOB: bytes */
+	const char
+	    *text; /* valid UTF-8, terminated; borrowed for the call. BLOB: bytes */
 	size_t size;
 };
 
@@ -130,8 +138,9 @@ struct ew_query {
 	enum ew_view view;
 	const struct ew_term *terms;
 	size_t n_terms;
-	int64_t since_us, until_us; /* 0: no limit. A row counts when it overlaps [since, until) */
-	size_t last;		    /* the newest N, printed oldest first; 0: all */
+	int64_t since_us,
+	    until_us; /* 0: no limit. A row counts when it overlaps [since, until) */
+	size_t last;  /* the newest N, printed oldest first; 0: all */
 	/* --by: these columns, then count and the sums; largest count first. */
 	const char *group[EW_GROUP_MAX];
 	size_t n_group;
@@ -148,12 +157,13 @@ struct ew_listing {
  * Returns 0, EW_ERR_USAGE with a sentence (unknown field, bad value), or an error of the
  * database. ret_listing may be NULL.
  */
-int ew_reader_list(struct ew_reader *reader, const struct ew_query *query, ew_row_fn row,
-    void *context, struct ew_listing *ret_listing, struct ew_error *error);
+int ew_reader_list(struct ew_reader *reader, const struct ew_query *query,
+    ew_row_fn row, void *context, struct ew_listing *ret_listing,
+    struct ew_error *error);
 
 /* Names and order of a listing's columns, for headers before the first row. */
-size_t ew_query_columns(const struct ew_query *query,
-    const char *ret_names[], size_t max);
+size_t ew_query_columns(const struct ew_query *query, const char *ret_names[],
+    size_t max);
 
 /*
  * -f: rows that came since the last call, oldest first; gaps that came too are given to
@@ -169,8 +179,8 @@ int ew_reader_follow(struct ew_reader *reader, const struct ew_query *query,
     struct ew_error *error);
 
 /* Who held addr (text) at at_us (0: now); no row: nobody known. Columns of EW_VIEW_WHO and at_us. */
-int ew_reader_who(struct ew_reader *reader, const char *addr, int64_t at_us, ew_row_fn row,
-    void *context, struct ew_error *error);
+int ew_reader_who(struct ew_reader *reader, const char *addr, int64_t at_us,
+    ew_row_fn row, void *context, struct ew_error *error);
 
 /*
  * Values that exist, for completion: workloads, containers, networks, detectors, ports
@@ -195,7 +205,7 @@ int ew_reader_sql(struct ew_reader *reader, const char *sql,
 struct ew_reader_status {
 	int schema_version;
 	bool is_immutable; /* opened where nothing may be written */
-	bool is_live;	   /* a daemon wrote in the last minute, by the file's heartbeat */
+	bool is_live; /* a daemon wrote in the last minute, by the file's heartbeat */
 	uint64_t bytes, free_bytes, wal_bytes;
 	int64_t flows, edges, workloads, instances, signals, incidents, open_incidents;
 	int64_t outbox_queued, outbox_failed, gaps;
@@ -210,4 +220,5 @@ int ew_reader_status(struct ew_reader *reader, struct ew_reader_status *ret_stat
 /* Check the whole file (`doctor`); gives a sentence when it is damaged. */
 int ew_reader_check(struct ew_reader *reader, struct ew_error *error);
 /* A consistent copy while a daemon writes. */
-int ew_reader_backup(struct ew_reader *reader, const char *path, struct ew_error *error);
+int ew_reader_backup(struct ew_reader *reader, const char *path,
+    struct ew_error *error);

@@ -44,15 +44,17 @@ struct ew_store;
 struct ew_store_conf {
 	const char *path; /* copied */
 	char node[64];
-	int64_t keep_flows_ns;	/* database.retention.flows, 7 d */
-	int64_t keep_edges_ns;	/* database.retention.edges, 180 d: rollups, incidents, leases */
-	uint64_t max_bytes;	/* database.retention.max_size, 4 GiB: oldest flow rows go first */
-	uint32_t flush_ms;	/* 1000 */
-	size_t ring_bytes;	/* of the second ring; 8 MiB, about 40,000 flows */
+	int64_t keep_flows_ns; /* database.retention.flows, 7 d */
+	int64_t
+	    keep_edges_ns; /* database.retention.edges, 180 d: rollups, incidents, leases */
+	uint64_t
+	    max_bytes; /* database.retention.max_size, 4 GiB: oldest flow rows go first */
+	uint32_t flush_ms; /* 1000 */
+	size_t ring_bytes; /* of the second ring; 8 MiB, about 40,000 flows */
 	/* false: no thread, every call writes before it returns, commits as flush_ms of packet
 	 * time pass and at ew_store_flush. For replay: deterministic. */
 	bool is_threaded;
-	const char *program;	/* "eastwatchd 0.1.0", for the meta table; copied */
+	const char *program; /* "eastwatchd 0.1.0", for the meta table; copied */
 };
 void ew_store_conf_default(struct ew_store_conf *ret_conf);
 
@@ -98,7 +100,8 @@ void ew_store_inventory_ready(struct ew_store *store);
 void ew_store_signal(struct ew_store *store, const struct ew_signal *signal,
     uint64_t incident_id);
 void ew_store_incident(struct ew_store *store, const struct ew_incident *incident);
-void ew_store_decision(struct ew_store *store, const struct ew_decision_record *decision);
+void ew_store_decision(struct ew_store *store,
+    const struct ew_decision_record *decision);
 /* A gap in what was seen: from, to, cause, lost, text. */
 void ew_store_gap(struct ew_store *store, const struct ew_health *health);
 
@@ -116,7 +119,8 @@ enum ew_outbox_state { EW_OUTBOX_QUEUED, EW_OUTBOX_SENT, EW_OUTBOX_FAILED };
 /* One row per message and target. */
 struct ew_outbox_row {
 	char target[64];
-	uint8_t state; /* enum ew_outbox_state; FAILED: given up, a person may replay it */
+	uint8_t
+	    state; /* enum ew_outbox_state; FAILED: given up, a person may replay it */
 	uint16_t attempts;
 	uint16_t http_status;
 	int64_t next_us; /* wall clock of the next attempt; 0 now */
@@ -128,11 +132,11 @@ struct ew_outbox_row {
 void ew_store_message(struct ew_store *store, const struct ew_message *message,
     const char *const *targets, size_t n_targets);
 /* How an attempt ended. RETURNED leaves attempts as they were. */
-void ew_store_outbox_result(struct ew_store *store, const struct ew_outbox_result *result,
-    struct ew_wall at);
+void ew_store_outbox_result(struct ew_store *store,
+    const struct ew_outbox_result *result, struct ew_wall at);
 /* `webhook replay`: back to queued with attempts 0, next_us now. */
-void ew_store_outbox_replay(struct ew_store *store, uint64_t message_id, const char *target,
-    struct ew_wall at);
+void ew_store_outbox_replay(struct ew_store *store, uint64_t message_id,
+    const char *target, struct ew_wall at);
 
 /* --- state of the detectors ---------------------------------------------------------------- */
 
@@ -165,14 +169,16 @@ struct ew_store_loader {
 	void *context;
 	void (*meta)(void *context, const struct ew_graph_record *record);
 	void (*workload)(void *context, const struct ew_workload_record *record);
-	void (*edge)(void *context, const char *src, const char *dst, const struct ew_edge *edge);
+	void (*edge)(void *context, const char *src, const char *dst,
+	    const struct ew_edge *edge);
 	void (*decision)(void *context, const struct ew_decision_record *record);
 	/* Answers for the pointers and ids in what follows; NULL and 0 are fine. */
 	struct ew_workload *(*find_workload)(void *context, const char *name);
 	uint32_t (*find_instance)(void *context, const char *cid);
 	/* Open incidents, then each one's signals. Static text lives until ew_store_close. */
 	void (*incident)(void *context, const struct ew_incident *incident);
-	void (*signal)(void *context, uint64_t incident_id, const struct ew_signal *signal);
+	void (*signal)(void *context, uint64_t incident_id,
+	    const struct ew_signal *signal);
 	void (*detector)(void *context, const struct ew_detect_record *record);
 	/* Messages made in the last 24 h before now, for the limits of 5.3. */
 	void (*sent)(void *context, uint64_t incident_id, int64_t sent_ns);
@@ -184,4 +190,5 @@ int ew_store_load(struct ew_store *store, const struct ew_store_loader *loader,
     struct ew_mono now, struct ew_error *error);
 /* Failed outbox rows, for `webhook replay` of all. Returns the number visited or -errno. */
 int ew_store_each_failed(struct ew_store *store,
-    void (*visit)(void *context, uint64_t message_id, const char *target), void *context);
+    void (*visit)(void *context, uint64_t message_id, const char *target),
+    void *context);

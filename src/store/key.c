@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks of flow rows and what they contain. Rows are written in order; BLOCK_ROWS of them
+ * in a row are a block. For each block the database keeps its range of rows, its span of
+ * time, and the set of keys (addresses, workloads, instances, edges, server ports) that
+ * occur in it. A question then reads the few blocks that have all its keys: measured, one
+ * to three bytes a row and key kind in place of the twelve an index entry costs, and
+ * appended in order instead of scattered over the file.
+ *
+ * Keys are written sorted, when a transaction ends, once per block.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "store/key_priv.h"
+#include "store/store_priv.h"
+
+/* A row adds at most nine keys, so the set is never more than half full. */
+_Static_assert(BLOCK_ROWS * 9 < KEY_SLOTS, "key set too small for a block");
+
+void
+store_keys_init(struct store_keys *keys)
+{
+	keys->slots = ew_alloc_array(KEY_SLOTS, sizeof(*keys->slots));
+	keys->fresh = ew_alloc_array(KEY_SLOTS, sizeof(*keys->fresh));
+}
+
+void
+store_keys_fini(struct store_keys *keys)
+{
+	free(keys->slots);
+	free(keys->fresh);
+}
+
+void
+store_keys_add(struct store_keys *keys, uint32_t key)
+{
+	/* Fibonacci hashing: the upper bits of the product. */
+	uint32_t at = (key * UINT32_C(2654435769)) >> 16;
+
+	while (keys->slots[at] != 0) {
+		if (keys->slots[at] == key)
+			return;
+		at = (at + 1) & (KEY_SLOTS - 1);
+	}
+	keys->slots[at] = key;
+	keys->fresh[keys->n_fresh++] = key;
+	keys->n_keys++;
+}
+
+void
+store_block_start(struct ew_store *store)
+{
+	struct store_keys *k = &store->keys;
+
+	if (k->n_keys > 0)
+		memset(k->slots, 0, KEY_SLOTS * sizeof(*k->slots));
+	k->n_keys = k->n_fresh = 0;
+	/* After a rollback too: what is in the file is the truth. */
+	store->next_seq = 1 +
+	    ew_db_int(&store->db,
+		"SELECT max(coalesce((SELECT max(seq) FROM flow), 0), "
+		"coalesce((SELECT max(last_seq) FROM flow_block), 0))",
+		0);
+	store->block = (struct store_block){ .id = 1 +
+		    ew_db_int(&store->db, "SELECT max(block) FROM flow_block", 0) };
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void
+store_block_flush(struct ew_store *store)
+{
+	struct store_block *b = &store->block;
+	struct store_keys *k = &store->keys;
+
+	if (!b->is_dirty || store->db.error != 0)
+		return;
+	qsort(k->fresh, k->n_fresh, sizeof(*k->fresh), compare);
+	for (size_t i = 0; i < k->n_fresh; i++) {
+		sqlite3_stmt *s = ew_db_stmt(&store->db, ST_KEY_ADD);
+
+		if (!s)
+			return;
+		ew_db_bind_int(s, 1, b->id);
+		ew_db_bind_int(s, 2, k->fresh[i]);
+		if (ew_db_run(&store->db, ST_KEY_ADD) != 0)
+			return;
+	}
+	k->n_fresh = 0;
+	sqlite3_stmt *s = ew_db_stmt(&store->db, ST_BLOCK_PUT);
+
+	if (!s)
+		return;
+	ew_db_bind_int(s, 1, b->id);
+	ew_db_bind_int(s, 2, b->first_seq);
+	ew_db_bind_int(s, 3, b->last_seq);
+	ew_db_bind_int(s, 4, b->first_us);
+	ew_db_bind_int(s, 5, b->last_us);
+	(void)ew_db_run(&store->db, ST_BLOCK_PUT);
+	b->is_dirty = false;
+}
