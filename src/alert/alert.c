@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/counter.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "detect/detect.h"
 
 /*
@@ -236,8 +237,7 @@ ew_alert_gap(struct ew_alert *alert, const struct ew_health *health, struct ew_m
 	m.kind = EW_MSG_HEALTH;
 	m.gaps = 1;
 	m.id ^= UINT64_C(0x5a5a);
-	memset(m.title, 0, sizeof(m.title));
-	strncpy(m.title, health->text, sizeof(m.title) - 1);
+	(void)ew_text_copy(m.title, sizeof(m.title), health->text);
 	alert->sink.message(alert->sink.context, &m);
 }
 

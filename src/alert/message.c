@@ -241,8 +241,11 @@ write_line(const struct incident *inc, char line[160])
 {
 	char clock[EW_TIME_TEXT];
 
-	snprintf(line, 160, "%s %s %d %.120s", clock_text(inc->pub.opened_ns, clock),
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s %s %d %s", clock_text(inc->pub.opened_ns, clock),
 	    ew_tier_name((enum ew_tier)inc->pub.tier), inc->pub.score, inc->pub.title);
+	(void)ew_text_copy(line, 160, text);
 }
 
 static void

@@ -128,14 +128,14 @@ write_title(const struct ew_alert *a, struct incident *inc, const struct ranked 
 		first = then;
 		then = swap;
 	}
-	const char *on = a->conf.node[0] ? " on " : "";
-	if (then)
-		snprintf(inc->pub.title, sizeof(inc->pub.title), "%.90s%s%.30s %.90s, and then %s",
-		    inc->pub.src->name, on, a->conf.node, clause_of(inc, first),
+	char text[1024];
+	int used = snprintf(text, sizeof(text), "%.100s%s%.63s %s", inc->pub.src->name,
+	    a->conf.node[0] ? " on " : "", a->conf.node, clause_of(inc, first));
+
+	if (then && used > 0 && (size_t)used < sizeof(text))
+		snprintf(text + used, sizeof(text) - (size_t)used, ", and then %s",
 		    clause_of(inc, then));
-	else
-		snprintf(inc->pub.title, sizeof(inc->pub.title), "%.100s%s%.40s %s",
-		    inc->pub.src->name, on, a->conf.node, clause_of(inc, first));
+	(void)ew_text_copy(inc->pub.title, sizeof(inc->pub.title), text);
 	ew_text_copy(inc->pub.benign, sizeof(inc->pub.benign), r[0].m->benign);
 }
 

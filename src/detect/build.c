@@ -22,7 +22,7 @@ ew_signal_begin(struct ew_detect *d, struct ew_signal *s, const struct ew_contac
 	ew_signal_begin_workload(d, s, c->src.workload, now);
 	s->first_ns = ev->first_ns ? ev->first_ns : ev->ts_ns;
 	s->proto = ev->tuple.proto;
-	s->port = c->edge_port;
+	s->port = ew_contact_port(c);
 	s->src_instance = c->src.instance;
 	s->dst_instance = c->dst.instance;
 	s->dst = c->dst.workload;
@@ -91,7 +91,7 @@ ew_signal_sample(struct ew_signal *s, const struct ew_contact *c, enum ew_outcom
 		.ts_ns = c->ev->ts_ns,
 		.flow_id = c->ev->flow_id,
 		.dst = c->ev->tuple.dst,
-		.port = c->edge_port,
+		.port = ew_contact_port(c),
 		.proto = c->ev->tuple.proto,
 		.outcome = (uint8_t)outcome,
 	};
@@ -157,9 +157,7 @@ ew_signal_target(const struct ew_contact *c, char *ret_text, size_t size)
 	bool is_named = w->cls == EW_PEER_WORKLOAD || w->cls == EW_PEER_NODE;
 	const char *name = is_named ? ew_detect_peer_name(w)
 				    : ew_addr_format(&c->ev->tuple.dst, addr);
-	bool has_port = c->ev->tuple.proto == 6 || c->ev->tuple.proto == 17;
-
-	if (!has_port)
+	if (!ew_contact_port(c))
 		snprintf(ret_text, size, "%s", name);
 	else if (!is_named && !ew_addr_is_v4(&c->ev->tuple.dst))
 		snprintf(ret_text, size, "[%s]:%u", name, c->edge_port);

@@ -85,6 +85,17 @@ ew_detect_option_ns(const struct ew_detect *d, unsigned i)
 	return ew_detect_option(d, i) * EW_NS_PER_MS;
 }
 
+/* The server port where the protocol has one, else 0 (edge_port of an echo is its type). */
+static inline uint16_t
+ew_contact_port(const struct ew_contact *c)
+{
+	uint8_t proto = c->ev->tuple.proto;
+	bool has_port = proto == 6 || proto == 17 || proto == 132;
+
+	return has_port && c->ev->kind != EW_FLOW_ARP && c->ev->kind != EW_FLOW_NDP ? c->edge_port
+										    : 0;
+}
+
 /* --- open signals (track.c) ------------------------------------------------------------------ */
 
 uint64_t ew_detect_hash(const char *text);

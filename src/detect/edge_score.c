@@ -166,7 +166,7 @@ ew_edge_case(struct ew_detect *d, const struct ew_contact *c, const struct ew_ju
 			.target_points = target.points,
 			/* T is about services: a ping to the node is none. */
 			.on_node = (dst == EW_PEER_NODE || dst == EW_PEER_GATEWAY) &&
-			    c->edge_port != 0,
+			    ew_contact_port(c) != 0,
 			.crosses_group = n.is_cross_group,
 			.outcome = (uint8_t)ew_edge_outcome(c->ev),
 			.posture = c->src.workload->cls == EW_PEER_WORKLOAD

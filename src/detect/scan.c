@@ -148,16 +148,6 @@ destination_key(const struct ew_contact *c)
 	return ew_detect_mix(a, b);
 }
 
-static uint16_t
-contact_port(const struct ew_contact *c)
-{
-	bool has_port = c->ev->tuple.proto == PROTO_TCP || c->ev->tuple.proto == PROTO_UDP;
-
-	return has_port && c->ev->kind != EW_FLOW_ARP && c->ev->kind != EW_FLOW_NDP
-	    ? c->edge_port
-	    : 0;
-}
-
 static void
 decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 {
@@ -355,7 +345,7 @@ static uint64_t
 contact_key(const struct ew_contact *c)
 {
 	return ew_detect_mix(destination_key(c),
-	    (uint64_t)c->ev->tuple.proto << 16 | contact_port(c));
+	    (uint64_t)c->ev->tuple.proto << 16 | ew_contact_port(c));
 }
 
 /* It came up after all: what its failure cost is given back (6, cold boot). */
@@ -456,7 +446,7 @@ make_hit(struct ew_detect *d, struct ew_walk *w, const struct ew_contact *c,
 		.contact = contact_key(c),
 		.weight_q16 = weight_q16(d, outcome),
 		.is_sensitive = is_sensitive_port(d, c),
-		.port = contact_port(c),
+		.port = ew_contact_port(c),
 		.proto = c->ev->kind == EW_FLOW_ARP ? 0 : c->ev->tuple.proto,
 		.tool = (uint8_t)(c->ev->flags >> EW_FLOW_F_HINT_SHIFT & 7),
 		.flow_id = c->ev->flow_id,

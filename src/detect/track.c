@@ -41,7 +41,7 @@ ew_detect_mix(uint64_t a, uint64_t b)
 uint64_t
 ew_detect_edge_key(const struct ew_contact *c, const struct ew_judgement *j)
 {
-	uint16_t port = j->edge ? j->edge->port : c->edge_port;
+	uint16_t port = j->edge ? j->edge->port : ew_contact_port(c);
 	uint64_t h = ew_detect_hash(c->src.workload->name);
 
 	h = ew_detect_mix(h, ew_detect_hash(c->dst.workload->name));

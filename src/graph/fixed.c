@@ -9,7 +9,7 @@
  * were computed once with 50 decimal digits and rounded to nearest; entry 0 of the two decay
  * tables would be 2^32 and means "leave it".
  *
- * A decay is exact to about 2^-31 per step; the binary logarithm is interpolated linearly
+ * A decay is exact to 1.1e-5 (time is cut to 1/65536 of a half-life); the binary logarithm is interpolated linearly
  * between 256 points: error below 3e-6, five orders under one point of a score.
  */
 

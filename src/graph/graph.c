@@ -218,7 +218,7 @@ is_suppressed(const struct ew_graph *g, const struct ew_contact *c, uint32_t src
 	case EW_PEER_GATEWAY:
 		/* Probes: declared, or learned on this or another container. */
 		return c->server_port_known ||
-		    ew_graph_service_find(g, dst, c->ev->tuple.proto, c->edge_port) != NULL;
+		    ew_graph_service_find(g, dst, c->ev->tuple.proto, edge_port(c)) != NULL;
 	case EW_PEER_WORKLOAD:
 	case EW_PEER_DARK:
 	case EW_PEER_MULTICAST:

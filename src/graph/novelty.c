@@ -138,7 +138,7 @@ ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
 	const struct node *s = node_at(graph, src);
 	const struct node *d = node_at(graph, dst);
 	struct ew_workload_view view;
-	uint16_t port = judgement->edge ? judgement->edge->port : contact->edge_port;
+	uint16_t port = judgement->edge ? judgement->edge->port : 0;
 
 	ew_graph_view(graph, s->workload, now, &view);
 	*ret_novelty = (struct ew_novelty){

@@ -160,8 +160,9 @@ state_of(const struct ew_graph *g, const struct node *n, int64_t age)
 		return EW_WL_LEARNING;
 	if (n->state == EW_WL_MATURE)
 		return EW_WL_MATURE;
-	return age >= MATURE_AGES * a && is_day_complete(g, n) ? EW_WL_MATURE
-							       : EW_WL_PROVISIONAL;
+	bool is_mature = age >= MATURE_AGES * a && n->incidences >= PROVISIONAL_INCIDENCES &&
+	    is_day_complete(g, n);
+	return is_mature ? EW_WL_MATURE : EW_WL_PROVISIONAL;
 }
 
 static void

@@ -4,3 +4,6 @@
 tests_graph_check_graph_CPPFLAGS = $(test_cppflags)
 tests_graph_check_graph_LDADD = $(test_ldadd) $(graph_ldadd)
 tests_graph_check_graph_SOURCES =
+tests_graph_check_graph_SOURCES += %D%/test_fixed.c
+tests_graph_check_graph_SOURCES += %D%/test_graph.c
+tests_graph_check_graph_SOURCES += %D%/world.h
