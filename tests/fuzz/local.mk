@@ -6,6 +6,9 @@
 #   tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd) $(decode_ldadd)
 # make fuzz (configure CC=clang --enable-fuzzer) runs each for FUZZ_SECONDS (default 60).
 fuzz_programs =
+fuzz_programs += %D%/fuzz_capture_file
+tests_fuzz_fuzz_capture_file_SOURCES = %D%/fuzz_capture_file.c
+tests_fuzz_fuzz_capture_file_LDADD = $(fuzz_ldadd) $(capture_ldadd)
 
 libew_fuzz_a_SOURCES = %D%/replay.c
 if ENABLE_FUZZER
