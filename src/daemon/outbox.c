@@ -151,7 +151,7 @@ add_row(struct ew_outbox *o, struct owed_message *message, const char *target)
 size_t
 ew_outbox_put(struct ew_outbox *o, struct ew_peer *peer, const struct ew_message *message)
 {
-	const char *targets[EW_WEBHOOKS_MAX];
+	const char *targets[EW_WEBHOOKS_MAX] = { NULL };
 	size_t n = 0;
 
 	o->values.messages++;
