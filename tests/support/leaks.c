@@ -31,9 +31,12 @@ const char ew_test_leaks_linked = 1;
 
 int __lsan_do_recoverable_leak_check(void);
 
-/* criterion keeps a pointer to each test in this section; the linker names its ends. */
-extern struct criterion_test *__start_cr_tst[];
-extern struct criterion_test *__stop_cr_tst[];
+/*
+ * criterion keeps a pointer to each test in this section; the linker names its ends. Weak,
+ * because a program without tests has no such section.
+ */
+extern struct criterion_test *__start_cr_tst[] __attribute__((weak));
+extern struct criterion_test *__stop_cr_tst[] __attribute__((weak));
 
 #define TESTS_MAX 4096
 static void (*own_fini[TESTS_MAX])(void);
