@@ -12,7 +12,7 @@ live_support = tests/support/live/__init__.py tests/support/live/cleanup.py \
 	tests/support/live/daemon.py tests/support/live/engine.py tests/support/live/kernel.py \
 	tests/support/live/net.py tests/support/live/proc.py tests/support/live/sandbox.py tests/support/live/shop.py \
 	tests/support/live/tap.py tests/support/live/wait.py tests/support/live/webhook.py
-EXTRA_DIST += $(live_support)
+EXTRA_DIST += $(live_support) tests/bench/latency.py
 
 # make check-live [LIVE='tests/integration/00-harness.py ...']: needs root, see HACKING.md.
 check-live: all
