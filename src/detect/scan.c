@@ -226,9 +226,10 @@ kind_of(const struct ew_walk *w)
 	uint32_t hosts = ew_distinct_count(&w->hosts);
 	uint32_t ports = ew_distinct_count(&w->ports);
 
-	if (ports >= 5 * hosts)
+	/* Stealth and dark contacts alarm at the fourth: one host or one port is plain then too. */
+	if (ports >= 5 * hosts || (hosts == 1 && ports > 1))
 		return "scan-vertical";
-	return hosts >= 5 * ports ? "scan-horizontal" : "scan-block";
+	return hosts >= 5 * ports || ports == 1 ? "scan-horizontal" : "scan-block";
 }
 
 static void

@@ -4,3 +4,7 @@
 tests_detect_check_detect_CPPFLAGS = $(test_cppflags)
 tests_detect_check_detect_LDADD = $(test_ldadd) $(detect_ldadd)
 tests_detect_check_detect_SOURCES =
+tests_detect_check_detect_SOURCES += %D%/test_score.c
+tests_detect_check_detect_SOURCES += %D%/test_detectors.c
+tests_detect_check_detect_SOURCES += %D%/test_scan.c
+tests_detect_check_detect_SOURCES += %D%/watch.h
