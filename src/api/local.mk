@@ -4,3 +4,5 @@
 libew_api_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libew_api_a_SOURCES =
 libew_api_a_SOURCES += %D%/api.h
+libew_api_a_SOURCES += %D%/control.c %D%/control_priv.h
+libew_api_a_SOURCES += %D%/control_read.c

@@ -3,3 +3,4 @@
 # (then just run make). Unit tests: tests/client/local.mk. Libraries: the layers in Makefile.am.
 libew_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libew_client_a_SOURCES =
+libew_client_a_SOURCES += %D%/client.c

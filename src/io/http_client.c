@@ -10,8 +10,8 @@
  * is none. URLs and headers hold secrets (Slack's path, Telegram's token): no sentence made
  * here contains one, libcurl's own name host and port at most.
  *
- * libcurl forbids removing a request inside its callbacks. `in_curl` marks that time; a
- * cancel then only sets `is_cancelled`, and reap does the rest. Name look-ups run in a
+ * libcurl forbids adding and removing requests inside its callbacks. `in_curl` marks that
+ * time; a start then sets `is_waiting`, a cancel `is_cancelled`, and reap does the rest. Name look-ups run in a
  * thread of libcurl's, so a slow resolver does not stop the loop.
  */
 #include "io/http_client.h"
@@ -56,6 +56,7 @@ struct ew_http_request {
 	bool was_denied;
 	bool is_refused; /* on_body said no */
 	bool is_cancelled;
+	bool is_waiting; /* started inside a libcurl callback: added by reap */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -106,7 +107,8 @@ unlink_request(struct ew_http_request *r)
 		r->http->first = r->next;
 	if (r->next)
 		r->next->prev = r->prev;
-	curl_multi_remove_handle(r->http->multi, r->easy);
+	if (!r->is_waiting)
+		curl_multi_remove_handle(r->http->multi, r->easy);
 }
 
 /* The request is over: tell its owner, who may start the next one. */
@@ -153,12 +155,15 @@ reap(struct ew_http *http)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
 		finish((struct ew_http_request *)(void *)private, result);
 	}
-	/* Cancelled inside a callback and still running. */
+	/* Cancelled or started inside a callback. */
 	for (struct ew_http_request *r = http->first, *next; r; r = next) {
 		next = r->next;
 		if (r->is_cancelled) {
 			unlink_request(r);
 			request_free(r);
+		} else if (r->is_waiting) {
+			r->is_waiting = false;
+			curl_multi_add_handle(http->multi, r->easy);
 		}
 	}
 }
@@ -441,7 +446,9 @@ ew_http_start(struct ew_http *http, const struct ew_http_spec *spec)
 	if (r->next)
 		r->next->prev = r;
 	http->first = r;
-	curl_multi_add_handle(http->multi, r->easy);
+	r->is_waiting = http->in_curl > 0;
+	if (!r->is_waiting)
+		curl_multi_add_handle(http->multi, r->easy);
 	return r;
 }
 

@@ -90,9 +90,18 @@ uint32_t ew_outside_next_id(struct ew_outside *outside);
  */
 int ew_outside_webhook_test(struct ew_outside *outside, const char *target,
     uint64_t *ret_id);
-/* State of the targets and runtimes, as items of a status reply. */
-void ew_outside_status(const struct ew_outside *outside,
-    void (*visit)(void *context, const char *section, const char *name,
-	const char *field, const char *text, int64_t value),
+/* State of the targets (delivery.h) and of the runtimes. */
+struct ew_delivery_state;
+void ew_outside_each_target(const struct ew_outside *outside,
+    void (*visit)(void *context, const struct ew_delivery_state *state), void *context);
+void ew_outside_each_runtime(const struct ew_outside *outside,
+    void (*visit)(void *context, const struct ew_runtime_status *status),
     void *context);
+/* Counters of this process. */
+struct ew_counter_set;
+void ew_outside_each_counters(const struct ew_outside *outside,
+    void (*visit)(void *context, const struct ew_counter_set *set), void *context);
+/* Is core there? */
+bool ew_outside_has_core(const struct ew_outside *outside);
+/* Read the configuration again: 0 or EW_ERR_CONFIG, after which the old one stays. */
 int ew_outside_reload(struct ew_outside *outside, struct ew_error *error);
