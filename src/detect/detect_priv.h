@@ -68,6 +68,7 @@ struct ew_detect {
 	int64_t next_tick_ns;
 	void *holds; /* new_edge.c's state: signals held for replica support */
 	struct ew_walks *walks; /* scan.c's state: scan-slow reads it */
+	uint8_t scan_index;	/* its index in ew_detectors[] */
 	uint8_t current; /* detector whose function runs: index */
 };
 
@@ -175,6 +176,9 @@ struct ew_score_parts {
 };
 
 struct ew_score_parts ew_score(const struct ew_score_input *in);
+
+/* A scan by this instance was told in the last 6 h: its failures are told there. */
+bool ew_detect_is_scanning(struct ew_detect *d, uint64_t src_key, struct ew_mono now);
 
 /* --- edges (edge_score.c) ----------------------------------------------------------------------- */
 

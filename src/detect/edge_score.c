@@ -406,6 +406,12 @@ ew_edge_signal(struct ew_detect *d, const struct ew_contact *c, const struct ew_
 
 	if (rank(outcome) == 0)
 		return; /* an attempt is scored by what becomes of it */
+	/* A scan is one signal, not a thousand: only edges it then uses are told besides. */
+	if (outcome != EW_OUT_PAYLOAD && role != EW_ROLE_SENSITIVE &&
+	    ew_detect_is_scanning(d, j->src_key, now)) {
+		d->counters.suppressed++;
+		return;
+	}
 	struct ew_track *t = ew_detect_track(d, ew_detect_edge_key(c, j), TRACK_WINDOW_NS, now);
 	bool is_better = rank(outcome) > rank((enum ew_outcome)t->outcome);
 	bool is_due = !t->id && now.ns - t->last_ns >= RESCORE_NS;

@@ -602,6 +602,7 @@ scan_init(struct ew_detect *d, void *state)
 	walks->table = ew_alloc_array(n, sizeof(*walks->table));
 	walks->mask = n - 1;
 	d->walks = walks;
+	d->scan_index = d->current;
 	return 0;
 }
 
@@ -688,6 +689,15 @@ struct ew_walk *
 ew_walk_find(struct ew_detect *d, uint64_t key)
 {
 	return d->walks ? ew_walks_find(d->walks, key) : NULL;
+}
+
+bool
+ew_detect_is_scanning(struct ew_detect *d, uint64_t src_key, struct ew_mono now)
+{
+	const int64_t window = d->conf.options[d->scan_index][OPT_DEDUP] * EW_NS_PER_MS;
+	const struct ew_track *t = ew_detect_track_find(d, d->scan_index, src_key);
+
+	return t && t->id && now.ns - t->first_ns < window;
 }
 
 uint64_t

@@ -81,8 +81,7 @@ judge_walk(struct ew_detect *d, const struct ew_walk *w, struct ew_mono now)
 	    w->last_ns - w->slow_since_ns < ew_detect_option_ns(d, OPT_SPAN))
 		return;
 	/* A fast scan has been told; its slow score says nothing more. */
-	const struct ew_track *fast = ew_detect_track_find(d, 0, w->key);
-	if (fast && fast->id && now.ns - fast->last_ns < ew_detect_option_ns(d, OPT_DEDUP))
+	if (ew_detect_is_scanning(d, w->key, now))
 		return;
 	if (has_baseline(d, w, now))
 		emit(d, w, w->key, slow_now(w, now), 1, now);
