@@ -74,7 +74,7 @@ ask(struct ew_docker *d, const char *path, ew_http_body_fn on_body,
 }
 
 static struct docker_question *
-question_new(struct ew_docker *d, const char *path, const char *id,
+question_new(struct ew_docker *d, const char *before, const char *id, const char *after,
     ew_http_done_fn on_done)
 {
 	char full[256];
