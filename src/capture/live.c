@@ -36,10 +36,15 @@
 #include "capture/filter_priv.h"
 #include "capture/frame.h"
 #include "capture/live_priv.h"
+#include "capture/merge_priv.h"
 #include "capture/source_priv.h"
 
 #define BLOCK_TIMEOUT_MS 100
 #define ARENA_BYTES ((size_t)1 << 20) /* copies of one batch */
+/* interfaces mode: a block's age, and a margin for the timer that hands it over */
+#define HOLD_NS (150 * EW_NS_PER_MS)
+#define HOLD_BYTES ((size_t)8 << 20) /* 50,000 records of 150 bytes in that time */
+#define HOLD_FRAMES 65536
 #define LINK_BYTES_MAX 20	      /* SLL2 */
 #define INTERFACES_MAX 1024
 #define WORKERS_MAX 4
@@ -57,7 +62,6 @@ struct live_source {
 	struct ew_capture_conf conf;
 	struct handle *handles;
 	size_t count;
-	size_t next; /* handle that is read first, in turn */
 	int poll_fd; /* of the any handle, or an epoll over all */
 	uint16_t fanout_group;
 	uint32_t record_max; /* bytes of the longest record the filter lets through */
@@ -69,14 +73,15 @@ struct live_source {
 	enum ew_capture_profile profile;
 	struct ew_capture_pair pairs[EW_CAPTURE_ZOOM_MAX]; /* for handles opened later */
 	size_t pair_count;
-	uint8_t *arena;
+	uint8_t *arena;	       /* any mode: copies of the batch that is handed out */
+	struct ew_merge merge; /* interfaces mode: copies of what waits */
 };
 
 /* One pcap_dispatch: where the callback puts what it gets. */
 struct batch {
 	struct live_source *self;
 	const struct handle *handle;
-	struct ew_frame *frames;
+	struct ew_frame *frames; /* any mode */
 	size_t count;
 	size_t arena_used;
 };
@@ -216,61 +221,85 @@ take_record(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 	if (ts_ns < self->discard_before_ns)
 		return;
 	/* longer ones exist only from before the filter was attached */
-	const uint32_t caplen =
-	    header->caplen < self->record_max ? header->caplen : self->record_max;
-	uint8_t *copy = self->arena + batch->arena_used;
-	memcpy(copy, bytes, caplen);
-	batch->arena_used += (caplen + 15U) & ~15U;
-	batch->frames[batch->count++] = (struct ew_frame){
+	struct ew_frame frame = {
 		.ts_ns = ts_ns,
-		.data = copy,
-		.caplen = caplen,
+		.data = bytes,
+		.caplen = header->caplen < self->record_max ? header->caplen
+							    : self->record_max,
 		.len = header->len,
 		.ifindex = batch->handle->ifindex,
 		.link = batch->handle->link,
 		.seen = batch->handle->seen,
 	};
-	self->stats.bytes += header->len - (batch->handle->link == EW_LINK_SLL2 ? 20 : 0);
+	self->stats.bytes += header->len - (frame.link == EW_LINK_SLL2 ? 20 : 0);
+	if (!batch->frames) {
+		ew_merge_add(&self->merge, &frame);
+		return;
+	}
+	frame.data = self->arena + batch->arena_used;
+	memcpy(self->arena + batch->arena_used, bytes, frame.caplen);
+	batch->arena_used += (frame.caplen + 15U) & ~15U;
+	batch->frames[batch->count++] = frame;
 }
 
-/* A handle's interface has gone: the normal end of a veth. True when reading goes on. */
-static bool
-lose_handle(struct live_source *self, size_t i, int *ret_rc)
+static int
+read_any(struct live_source *self, struct ew_frame *frames, size_t max, size_t *ret_count)
 {
-	struct handle *handle = &self->handles[i];
+	struct batch batch = { .self = self, .handle = self->handles, .frames = frames };
+	const size_t room = ARENA_BYTES / ((self->record_max + 15U) & ~15U);
 
-	if (handle->ifindex != 0) {
-		close_handle(self, i);
-		return true;
+	const int got = pcap_dispatch(batch.handle->pcap, (int)(max < room ? max : room),
+	    take_record, (u_char *)(void *)&batch);
+	if (got < 0 && batch.count == 0)
+		return ew_error_set(&self->source.error, -ENETDOWN, "capture on any: %s",
+		    pcap_geterr(batch.handle->pcap));
+	*ret_count = batch.count;
+	return 0;
+}
+
+/* Empty each ring into the merge. A handle that fails has lost its interface: a veth's end. */
+static void
+gather(struct live_source *self)
+{
+	ew_merge_begin(&self->merge);
+	for (size_t i = self->count; i-- > 0;) {
+		struct batch batch = { .self = self, .handle = &self->handles[i] };
+		const size_t room = ew_merge_room(&self->merge, self->record_max);
+		if (room == 0)
+			break;
+		if (pcap_dispatch(batch.handle->pcap, (int)room, take_record,
+			(u_char *)(void *)&batch) < 0)
+			close_handle(self, i);
 	}
-	*ret_rc = ew_error_set(&self->source.error, -ENETDOWN, "capture on any: %s",
-	    pcap_geterr(handle->pcap));
-	return false;
+	ew_merge_end(&self->merge);
+}
+
+static int
+read_merged(struct live_source *self, struct ew_frame *frames, size_t max,
+    size_t *ret_count)
+{
+	const int64_t until_ns = ew_mono_from_wall_clock().ns - HOLD_NS;
+
+	*ret_count = ew_merge_take(&self->merge, frames, max, until_ns);
+	if (*ret_count > 0)
+		return 0;
+	gather(self);
+	const bool is_full = ew_merge_room(&self->merge, self->record_max) == 0;
+	*ret_count =
+	    ew_merge_take(&self->merge, frames, max, is_full ? INT64_MAX : until_ns);
+	return 0;
 }
 
 static int
 live_read(struct ew_source *source, struct ew_frame *frames, size_t max, size_t *ret_count)
 {
 	struct live_source *self = self_of(source);
-	struct batch batch = { .self = self, .frames = frames };
-	const size_t record_room = (self->record_max + 15U) & ~15U;
+	const int rc = self->conf.mode == EW_CAPTURE_ANY
+	    ? read_any(self, frames, max, ret_count)
+	    : read_merged(self, frames, max, ret_count);
 
-	if (max > ARENA_BYTES / record_room)
-		max = ARENA_BYTES / record_room;
-	for (size_t tried = 0; tried < self->count && batch.count < max; tried++) {
-		const size_t i = (self->next + tried) % self->count;
-		batch.handle = &self->handles[i];
-		const int got = pcap_dispatch(batch.handle->pcap,
-		    (int)(max - batch.count), take_record, (u_char *)(void *)&batch);
-		int rc = 0;
-		if (got < 0 && !lose_handle(self, i, &rc) && batch.count == 0)
-			return rc;
-	}
-	if (self->count)
-		self->next = (self->next + 1) % self->count;
-	self->stats.frames += batch.count;
-	*ret_count = batch.count;
-	return 0;
+	self->stats.frames += *ret_count;
+	return rc;
 }
 
 static int
@@ -414,6 +443,7 @@ live_close(struct ew_source *source)
 		close(self->poll_fd);
 	free(self->handles);
 	free(self->arena);
+	ew_merge_fini(&self->merge);
 	free(self);
 }
 
@@ -483,13 +513,14 @@ ew_source_open_live(const struct ew_capture_conf *conf, struct ew_source *leader
 	self->poll_fd = -1;
 	self->profile = conf->profile;
 	self->record_max = record_max(self, conf->profile);
-	self->arena = ew_alloc(ARENA_BYTES);
 	if (conf->mode == EW_CAPTURE_ANY) {
+		self->arena = ew_alloc(ARENA_BYTES);
 		self->handles = ew_alloc(sizeof(*self->handles));
 		rc = open_any(self, leader ? self_of(leader) : NULL, error);
 	} else {
 		self->handles =
 		    ew_alloc_array((size_t)2 * INTERFACES_MAX, sizeof(*self->handles));
+		ew_merge_init(&self->merge, HOLD_FRAMES, HOLD_BYTES);
 		self->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 		if (self->poll_fd < 0)
 			rc = ew_error_set(error, -errno, "cannot make an epoll descriptor");

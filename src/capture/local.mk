@@ -11,6 +11,7 @@ libew_capture_a_SOURCES += %D%/filter_run.c
 libew_capture_a_SOURCES += %D%/frame.h
 libew_capture_a_SOURCES += %D%/link.c
 libew_capture_a_SOURCES += %D%/live.c %D%/live_priv.h
+libew_capture_a_SOURCES += %D%/merge.c %D%/merge_priv.h
 libew_capture_a_SOURCES += %D%/pcap_file.c
 libew_capture_a_SOURCES += %D%/pcapng.c %D%/reader_priv.h
 libew_capture_a_SOURCES += %D%/source.c %D%/source_priv.h

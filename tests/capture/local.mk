@@ -7,3 +7,8 @@ tests_capture_check_capture_SOURCES =
 tests_capture_check_capture_SOURCES += %D%/test_filter.c
 tests_capture_check_capture_SOURCES += %D%/build.h
 tests_capture_check_capture_SOURCES += %D%/test_file.c
+
+# The capture stage alone, for tests/integration/12-capture.py.
+noinst_PROGRAMS = %D%/capture-probe
+tests_capture_capture_probe_SOURCES = %D%/probe.c
+tests_capture_capture_probe_LDADD = $(capture_ldadd)

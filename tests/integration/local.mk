@@ -3,9 +3,11 @@
 live_tests =
 live_tests += %D%/00-harness.py
 live_tests += %D%/10-first-packet.py
+live_tests += %D%/12-capture.py
 live_tests += %D%/20-docker-story.py
 live_tests += %D%/21-namespace-story.py
 live_tests += %D%/30-nmap-scan.py
+live_tests += %D%/50-bad-days.py
 
 dist_noinst_SCRIPTS += $(live_tests) %D%/run tests/support/cleanroot
 live_support = tests/support/live/__init__.py tests/support/live/cleanup.py \
