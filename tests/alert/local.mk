@@ -4,3 +4,6 @@
 tests_alert_check_alert_CPPFLAGS = $(test_cppflags)
 tests_alert_check_alert_LDADD = $(test_ldadd) $(alert_ldadd)
 tests_alert_check_alert_SOURCES =
+tests_alert_check_alert_SOURCES += %D%/desk.h
+tests_alert_check_alert_SOURCES += %D%/test_alert.c
+tests_alert_check_alert_SOURCES += %D%/test_story.c
