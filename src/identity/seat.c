@@ -479,9 +479,16 @@ ew_identity_nsid(struct ew_identity *identity, const struct ew_nsid_info *info,
 	}
 	if (!seat)
 		seat = ew_seat_new(identity, info->nsid, now);
-	if (info->name[0])
+	if (info->name[0] && strcmp(seat->name, info->name) != 0) {
 		ew_text_copy_bytes(seat->name, sizeof(seat->name), info->name,
 		    strnlen(info->name, sizeof(info->name) - 1));
+		/* What stood in for it was named after its number, or its old name. */
+		if (seat->fallback) {
+			ew_inst_stop(identity, seat->fallback, now, now);
+			seat->fallback->seat = NULL;
+			seat->fallback = NULL;
+		}
+	}
 	if (!info->cid[0])
 		return;
 	struct inst *inst = ew_inst_by_cid(identity, info->cid);
