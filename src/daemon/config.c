@@ -79,8 +79,10 @@ read_pair(const struct config_reader *r, struct config_fill *fill,
 		if (name[n] == '.') {
 			if (config_is_null(value))
 				return 0;
-			(void)snprintf(ret_group->prefix, sizeof(ret_group->prefix),
-			    "%s.", full);
+			(void)ew_text_copy(ret_group->prefix, sizeof(ret_group->prefix),
+			    full);
+			ret_group->prefix[n] = '.';
+			ret_group->prefix[n + 1] = '\0';
 			ret_group->node = value;
 			return config_want(r, value, YAML_MAPPING_NODE, full);
 		}

@@ -117,6 +117,22 @@ docker_tell_gone(struct ew_docker *d, struct docker_instance *i, int64_t time_ns
 	docker_tell(d, EW_PROC_INSTANCE_GONE, &gone);
 }
 
+/* Remember without telling: it does not run. */
+static void
+store(struct ew_docker *d, struct docker_instance *i,
+    const struct ew_instance_info *info)
+{
+	size_t size;
+
+	if (ew_proc_encode(EW_PROC_INSTANCE, info, d->bytes, sizeof(d->bytes), &size) <
+	    0)
+		return;
+	free(i->bytes);
+	i->bytes = ew_alloc(size);
+	i->size = size;
+	memcpy(i->bytes, d->bytes, size);
+}
+
 void
 docker_strip(struct ew_docker *d, struct docker_instance *i)
 {
@@ -125,12 +141,7 @@ docker_strip(struct ew_docker *d, struct docker_instance *i)
 	/* A restart gets new addresses; labels and revision stay. */
 	info->n_ifaces = 0;
 	info->pid = 0;
-	if (ew_proc_encode(EW_PROC_INSTANCE, info, d->bytes, sizeof(d->bytes),
-		&i->size) < 0)
-		return;
-	free(i->bytes);
-	i->bytes = ew_alloc(i->size);
-	memcpy(i->bytes, d->bytes, i->size);
+	store(d, i, info);
 }
 
 void
@@ -230,11 +241,15 @@ docker_on_endpoint(void *context, const struct ew_docker_endpoint *endpoint)
 	struct ew_docker *d = context;
 	struct docker_instance *i = docker_find_instance(d, endpoint->container);
 
-	if (!i || i->is_gone)
+	if (!i)
 		return;
 	struct ew_instance_info *info = docker_recall(d, i);
 	docker_set_iface(info, &endpoint->iface);
-	docker_tell_instance(d, i, info);
+	/* A restart connects its networks before the start event says that it runs again. */
+	if (i->is_gone)
+		store(d, i, info);
+	else
+		docker_tell_instance(d, i, info);
 }
 
 void

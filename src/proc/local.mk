@@ -3,7 +3,9 @@
 # (then just run make). Unit tests: tests/proc/local.mk. Libraries: the layers in Makefile.am.
 libew_proc_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS) $(CRYPTO_CFLAGS)
 libew_proc_a_SOURCES =
-libew_proc_a_SOURCES += %D%/inventory_file.h
+libew_proc_a_SOURCES += %D%/inventory_file.c %D%/inventory_file.h %D%/inventory_priv.h
+libew_proc_a_SOURCES += %D%/inventory_records.c
+libew_proc_a_SOURCES += %D%/json_place.c %D%/json_place.h
 libew_proc_a_SOURCES += %D%/message.c %D%/message.h
 libew_proc_a_SOURCES += %D%/outside.c %D%/outside.h
 libew_proc_a_SOURCES += %D%/peer.c %D%/peer.h
