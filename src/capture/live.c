@@ -41,8 +41,9 @@
 
 #define BLOCK_TIMEOUT_MS 100
 #define ARENA_BYTES ((size_t)1 << 20) /* copies of one batch */
-/* interfaces mode: a block's age, and a margin for the timer that hands it over */
-#define HOLD_NS (150 * EW_NS_PER_MS)
+/* interfaces mode: a block's age, and a margin for the softirq that hands it over; still
+   below the 200 ms by which the watermark of an idle worker trails */
+#define HOLD_NS (180 * EW_NS_PER_MS)
 #define HOLD_BYTES ((size_t)8 << 20) /* 50,000 records of 150 bytes in that time */
 #define HOLD_FRAMES 65536
 #define LINK_BYTES_MAX 20	      /* SLL2 */
@@ -75,6 +76,7 @@ struct live_source {
 	size_t pair_count;
 	uint8_t *arena;	       /* any mode: copies of the batch that is handed out */
 	struct ew_merge merge; /* interfaces mode: copies of what waits */
+	int64_t complete_ns;   /* up to here the merge has everything */
 };
 
 /* One pcap_dispatch: where the callback puts what it gets. */
@@ -278,15 +280,17 @@ static int
 read_merged(struct live_source *self, struct ew_frame *frames, size_t max,
     size_t *ret_count)
 {
-	const int64_t until_ns = ew_mono_from_wall_clock().ns - HOLD_NS;
+	struct ew_merge *merge = &self->merge;
 
-	*ret_count = ew_merge_take(&self->merge, frames, max, until_ns);
+	*ret_count = ew_merge_take(merge, frames, max, self->complete_ns);
 	if (*ret_count > 0)
 		return 0;
+	/* what is older than this now lies in the rings, whatever comes later */
+	self->complete_ns = ew_mono_from_wall_clock().ns - HOLD_NS;
 	gather(self);
-	const bool is_full = ew_merge_room(&self->merge, self->record_max) == 0;
-	*ret_count =
-	    ew_merge_take(&self->merge, frames, max, is_full ? INT64_MAX : until_ns);
+	if (ew_merge_room(merge, self->record_max) == 0)
+		self->complete_ns = INT64_MAX;
+	*ret_count = ew_merge_take(merge, frames, max, self->complete_ns);
 	return 0;
 }
 

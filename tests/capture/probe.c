@@ -40,7 +40,7 @@ struct options {
 
 struct totals {
 	uint64_t frames, misplaced, disordered, swaps;
-	int64_t last_ns;
+	int64_t last_ns, late_ns; /* by how much the worst was out of order */
 };
 
 static uint16_t
@@ -82,9 +82,13 @@ take(const struct options *o, unsigned worker, const struct ew_frame *frame,
 	struct ew_addr ends[2];
 
 	totals->frames++;
-	if (frame->ts_ns < totals->last_ns)
+	if (frame->ts_ns < totals->last_ns) {
 		totals->disordered++;
-	totals->last_ns = frame->ts_ns;
+		if (totals->last_ns - frame->ts_ns > totals->late_ns)
+			totals->late_ns = totals->last_ns - frame->ts_ns;
+	} else {
+		totals->last_ns = frame->ts_ns;
+	}
 	if (!o->print && o->conf.workers == 1)
 		return;
 	const bool is_ip = describe(frame, text, sizeof(text), ends);
@@ -163,10 +167,10 @@ finish(const struct options *o, struct ew_source **sources, struct totals *total
 		(void)printf("worker %u frames %llu\n", w, (unsigned long long)one.frames);
 	}
 	(void)printf("total frames %llu kernel_drops %llu misplaced %llu disordered %llu "
-		     "swaps %llu\n",
+		     "late_us %llu swaps %llu\n",
 	    (unsigned long long)sum.frames, (unsigned long long)sum.kernel_drops,
 	    (unsigned long long)totals->misplaced, (unsigned long long)totals->disordered,
-	    (unsigned long long)totals->swaps);
+	    (unsigned long long)totals->late_ns / 1000, (unsigned long long)totals->swaps);
 }
 
 static int
