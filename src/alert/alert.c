@@ -77,24 +77,28 @@ ew_alert_reconfigure(struct ew_alert *alert, const struct ew_alert_conf *conf)
 	alert->next_digest_ns = 0;
 }
 
-#define COUNTER(field, unit_, is_gauge_, meaning_)                                        \
-	{ .name = "alert_" #field,                                                        \
-		.unit = unit_,                                                            \
-		.meaning = meaning_,                                                      \
-		.offset = offsetof(struct alert_counters, field),                         \
-		.is_gauge = is_gauge_ }
+#define COUNTER(field, unit_, is_gauge_, meaning_)                           \
+	{                                                                    \
+		.name = "alert_" #field, .unit = unit_, .meaning = meaning_, \
+		.offset = offsetof(struct alert_counters, field),            \
+		.is_gauge = is_gauge_                                        \
+	}
 static const struct ew_counter counters[] = {
 	COUNTER(open, "incidents", 1, "Open incidents"),
 	COUNTER(opened, "incidents", 0, "Incidents opened"),
 	COUNTER(closed, "incidents", 0, "Incidents closed"),
-	COUNTER(merged, "incidents", 0, "Incidents that turned out to be part of another"),
-	COUNTER(refused, "signals", 0, "Signals without an incident because too many are open"),
+	COUNTER(merged, "incidents", 0,
+	    "Incidents that turned out to be part of another"),
+	COUNTER(refused, "signals", 0,
+	    "Signals without an incident because too many are open"),
 	COUNTER(messages, "messages", 0, "Messages given to the outbox"),
 	COUNTER(updates, "messages", 0, "Of these, updates of an incident told before"),
 	COUNTER(storms, "messages", 0, "Storm messages instead of many"),
 	COUNTER(digests, "messages", 0, "Daily digests"),
-	COUNTER(repeats, "incidents", 0, "Incidents not told because the same was told that day"),
-	COUNTER(signals_uncounted, "signals", 0, "Signals beyond the 200 an incident keeps"),
+	COUNTER(repeats, "incidents", 0,
+	    "Incidents not told because the same was told that day"),
+	COUNTER(signals_uncounted, "signals", 0,
+	    "Signals beyond the 200 an incident keeps"),
 };
 
 struct ew_counter_set
@@ -135,7 +139,8 @@ run_incident(struct ew_alert *a, struct incident *inc, struct ew_mono at)
 	    at.ns >= inc->pub.opened_ns + a->conf.split_ns;
 
 	if (is_over) {
-		if (!inc->in_digest && !inc->sent_tier && inc->pub.tier == EW_TIER_DIGEST &&
+		if (!inc->in_digest && !inc->sent_tier &&
+		    inc->pub.tier == EW_TIER_DIGEST &&
 		    inc->pub.decision != EW_DECISION_ACCEPTED && inc->tell_score >= 30)
 			ew_digest_note(a, inc);
 		ew_incident_close(a, inc, at);
@@ -202,7 +207,8 @@ ew_alert_tick(struct ew_alert *alert, struct ew_mono now)
 /* --- events -------------------------------------------------------------------------------- */
 
 uint64_t
-ew_alert_feed(struct ew_alert *alert, const struct ew_signal *signal, struct ew_mono now)
+ew_alert_feed(struct ew_alert *alert, const struct ew_signal *signal,
+    struct ew_mono now)
 {
 	advance(alert, now);
 	struct incident *inc = ew_incident_of_signal(alert, signal, now);
@@ -292,8 +298,9 @@ ew_alert_accept_edge(struct ew_alert *alert, const struct ew_workload *src,
 
 		for (uint32_t k = 0; k < inc->n_members; k++) {
 			struct member *m = &inc->members[k];
-			bool is_edge = m->src_hash == s && m->dst_hash == d && m->proto == proto &&
-			    m->port == port && m->family == EW_FAMILY_EDGE;
+			bool is_edge = m->src_hash == s && m->dst_hash == d &&
+			    m->proto == proto && m->port == port &&
+			    m->family == EW_FAMILY_EDGE;
 
 			hit += is_edge && !m->is_accepted;
 			m->is_accepted |= is_edge;
@@ -306,7 +313,8 @@ ew_alert_accept_edge(struct ew_alert *alert, const struct ew_workload *src,
 		ew_incident_recompute(alert, inc, now);
 		if (!left) {
 			inc->pub.decision = EW_DECISION_ACCEPTED;
-			ew_incident_close(alert, inc, now); /* the next one moves to i */
+			ew_incident_close(alert, inc,
+			    now); /* the next one moves to i */
 			continue;
 		}
 		ew_incident_freeze(alert, inc);

@@ -33,15 +33,17 @@ struct ew_alert_conf {
 	int64_t split_ns;	/* hard split, 7 d */
 	int64_t update_gap_ns;	/* at most one update per 15 min */
 	int64_t repeat_ns;	/* no repeat within 24 h */
-	int32_t digest_at_s;	/* incidents.digest_at, seconds after midnight UTC; -1 never */
+	int32_t
+	    digest_at_s; /* incidents.digest_at, seconds after midnight UTC; -1 never */
 	uint16_t messages_per_hour; /* of this node, 6 */
-	uint32_t max_open;	/* open incidents, default 1024 (about 24 KiB each) */
+	uint32_t max_open; /* open incidents, default 1024 (about 24 KiB each) */
 };
 void ew_alert_conf_default(struct ew_alert_conf *ret_conf);
 
 /* Facts about a workload for the message's context lines; the pipeline fills it from graph. */
 struct ew_alert_context {
-	char baseline[256]; /* "has spoken to 4 services in 14 days, last new one 9 days ago" */
+	char baseline
+	    [256]; /* "has spoken to 4 services in 14 days, last new one 9 days ago" */
 	char posture[128];  /* "privileged, runtime socket" */
 	char instance[160]; /* name (short id) of the instance */
 	char image[256];
@@ -77,7 +79,8 @@ uint64_t ew_alert_feed(struct ew_alert *alert, const struct ew_signal *signal,
 /* Run hold-downs, idle closes, the digest up to now. */
 void ew_alert_tick(struct ew_alert *alert, struct ew_mono now);
 /* A capture gap: open incidents that overlap it are marked. */
-void ew_alert_gap(struct ew_alert *alert, const struct ew_health *health, struct ew_mono now);
+void ew_alert_gap(struct ew_alert *alert, const struct ew_health *health,
+    struct ew_mono now);
 
 /*
  * An operator's decision. ACCEPTED closes the incident without a message; DENIED keeps it
@@ -89,7 +92,8 @@ int ew_alert_decide(struct ew_alert *alert, uint64_t incident_id,
 void ew_alert_accept_edge(struct ew_alert *alert, const struct ew_workload *src,
     const struct ew_workload *dst, uint8_t proto, uint16_t port, struct ew_mono now);
 
-const struct ew_incident *ew_alert_find(const struct ew_alert *alert, uint64_t incident_id);
+const struct ew_incident *ew_alert_find(const struct ew_alert *alert,
+    uint64_t incident_id);
 void ew_alert_each_open(const struct ew_alert *alert,
     void (*visit)(void *context, const struct ew_incident *incident), void *context);
 

@@ -90,12 +90,13 @@ struct ew_alert {
 
 uint64_t ew_alert_hash(const char *text);
 /* score.c: members to score, tier, title, reasons. */
-void ew_incident_recompute(struct ew_alert *a, struct incident *inc, struct ew_mono now);
+void ew_incident_recompute(struct ew_alert *a, struct incident *inc,
+    struct ew_mono now);
 /* incident.c */
 struct incident *ew_incident_of_signal(struct ew_alert *a, const struct ew_signal *s,
     struct ew_mono now);
-void ew_incident_add(struct ew_alert *a, struct incident *inc, const struct ew_signal *s,
-    struct ew_mono now);
+void ew_incident_add(struct ew_alert *a, struct incident *inc,
+    const struct ew_signal *s, struct ew_mono now);
 void ew_incident_close(struct ew_alert *a, struct incident *inc, struct ew_mono now);
 void ew_incident_free(struct incident *inc);
 void ew_incident_freeze(struct ew_alert *a, struct incident *inc);

@@ -16,8 +16,10 @@
  * counters; 64 targets; 16 hops; the lists never grow past that (5.5).
  */
 
-#define SUSPECT_NS (INT64_C(86400) * EW_NS_PER_S) /* 5.1: targets stay suspect for 24 h */
-#define TOOL_NS (INT64_C(3600) * EW_NS_PER_S)	 /* 5.1: same tool and targets within 1 h */
+#define SUSPECT_NS \
+	(INT64_C(86400) * EW_NS_PER_S) /* 5.1: targets stay suspect for 24 h */
+#define TOOL_NS \
+	(INT64_C(3600) * EW_NS_PER_S) /* 5.1: same tool and targets within 1 h */
 
 uint64_t
 ew_alert_hash(const char *text)
@@ -31,7 +33,8 @@ ew_alert_hash(const char *text)
 }
 
 void
-ew_incident_changed(struct ew_alert *a, const struct incident *inc, const struct ew_signal *s)
+ew_incident_changed(struct ew_alert *a, const struct incident *inc,
+    const struct ew_signal *s)
 {
 	if (a->sink.incident)
 		a->sink.incident(a->sink.context, &inc->pub, s);
@@ -64,7 +67,8 @@ static bool
 suspects(const struct incident *inc, uint64_t src_hash, struct ew_mono now)
 {
 	for (uint32_t i = 0; i < inc->n_suspects; i++)
-		if (inc->suspects[i].hash == src_hash && now.ns <= inc->suspects[i].until_ns)
+		if (inc->suspects[i].hash == src_hash &&
+		    now.ns <= inc->suspects[i].until_ns)
 			return true;
 	return false;
 }
@@ -77,7 +81,8 @@ same_tool(const struct incident *inc, const struct ew_signal *s, struct ew_mono 
 	uint64_t dst = ew_alert_hash(s->dst->name);
 
 	for (uint32_t i = 0; i < inc->n_members; i++)
-		if (inc->members[i].tool == s->tool && inc->members[i].dst_hash == dst &&
+		if (inc->members[i].tool == s->tool &&
+		    inc->members[i].dst_hash == dst &&
 		    now.ns - inc->members[i].ts_ns <= TOOL_NS)
 			return true;
 	return false;
@@ -90,8 +95,8 @@ matches(const struct ew_alert *a, const struct incident *inc, const struct ew_si
 	/* Classes like "external" are no suspects: they would tie strangers together. */
 	if (now.ns - inc->pub.updated_ns > a->conf.idle_close_ns)
 		return suspects(inc, src_hash, now);
-	return shares_source(inc, src_hash, s->src_instance) || suspects(inc, src_hash, now) ||
-	    same_tool(inc, s, now);
+	return shares_source(inc, src_hash, s->src_instance) ||
+	    suspects(inc, src_hash, now) || same_tool(inc, s, now);
 }
 
 static void
@@ -209,7 +214,8 @@ copy_reasons(struct member *m, const struct ew_signal *s)
 			at--;
 		if (at == MEMBER_REASONS || s->reasons[i].points <= 0)
 			continue;
-		uint8_t last = m->n_reasons < MEMBER_REASONS ? m->n_reasons : MEMBER_REASONS - 1;
+		uint8_t last =
+		    m->n_reasons < MEMBER_REASONS ? m->n_reasons : MEMBER_REASONS - 1;
 
 		memmove(&m->reasons[at + 1], &m->reasons[at],
 		    (size_t)(last - at) * sizeof(m->reasons[0]));
@@ -246,6 +252,13 @@ fill_member(struct member *m, const struct ew_signal *s)
 	ew_text_copy_bytes(m->evidence, sizeof(m->evidence), s->evidence, line);
 }
 
+/* After a restart the same workload may be another object: names decide. */
+static bool
+same_workload(const struct ew_workload *a, const struct ew_workload *b)
+{
+	return a == b || (a && b && strcmp(a->name, b->name) == 0);
+}
+
 /* --- targets and path ---------------------------------------------------------------------- */
 
 static void
@@ -255,8 +268,9 @@ add_target(struct incident *inc, const struct ew_target *t)
 
 	for (uint32_t i = 0; i < p->n_targets; i++) {
 		struct ew_target *o = &p->targets[i];
-		bool is_same = t->workload || o->workload ? t->workload == o->workload
-							  : ew_addr_equal(&t->addr, &o->addr);
+		bool is_same = t->workload || o->workload
+		    ? same_workload(t->workload, o->workload)
+		    : ew_addr_equal(&t->addr, &o->addr);
 
 		if (!is_same || o->port != t->port || o->proto != t->proto)
 			continue;
@@ -284,27 +298,31 @@ static void
 add_targets(struct incident *inc, const struct ew_signal *s)
 {
 	if (s->dst && s->hosts <= 1 && s->ports <= 1)
-		add_target(inc, &(struct ew_target){
-		    .workload = is_named(s->dst) ? s->dst : NULL,
-		    .addr = s->dst_addr,
-		    .port = s->port,
-		    .proto = s->proto,
-		    .outcome = s->outcome,
-		});
+		add_target(inc,
+		    &(struct ew_target){
+			.workload = is_named(s->dst) ? s->dst : NULL,
+			.addr = s->dst_addr,
+			.port = s->port,
+			.proto = s->proto,
+			.outcome = s->outcome,
+		    });
 	else
 		for (uint8_t i = 0; i < s->n_samples; i++)
-			add_target(inc, &(struct ew_target){
-			    .workload = is_named(s->samples[i].workload) ? s->samples[i].workload
-									 : NULL,
-			    .addr = s->samples[i].dst,
-			    .port = s->samples[i].port,
-			    .proto = s->samples[i].proto,
-			    .outcome = s->samples[i].outcome,
-			});
+			add_target(inc,
+			    &(struct ew_target){
+				.workload = is_named(s->samples[i].workload)
+				    ? s->samples[i].workload
+				    : NULL,
+				.addr = s->samples[i].dst,
+				.port = s->samples[i].port,
+				.proto = s->samples[i].proto,
+				.outcome = s->samples[i].outcome,
+			    });
 	if (s->count > s->n_samples && s->hosts + s->ports > 2) {
 		uint32_t all = s->hosts > s->ports ? s->hosts : s->ports;
 
-		if (all > inc->pub.n_targets && all - inc->pub.n_targets > inc->pub.more_targets)
+		if (all > inc->pub.n_targets &&
+		    all - inc->pub.n_targets > inc->pub.more_targets)
 			inc->pub.more_targets = all - inc->pub.n_targets;
 	}
 }
@@ -313,14 +331,14 @@ static void
 add_hop(struct incident *inc, const struct ew_signal *s)
 {
 	struct ew_incident *p = &inc->pub;
-	bool is_open = s->outcome == EW_OUT_ESTABLISHED || s->outcome == EW_OUT_PAYLOAD ||
-	    s->outcome == EW_OUT_MIDSTREAM;
+	bool is_open = s->outcome == EW_OUT_ESTABLISHED ||
+	    s->outcome == EW_OUT_PAYLOAD || s->outcome == EW_OUT_MIDSTREAM;
 
 	if (!s->dst || !is_open || s->family == EW_FAMILY_SCAN)
 		return;
 	for (uint32_t i = 0; i < p->n_path; i++)
-		if (p->path[i].from == s->src && p->path[i].to == s->dst &&
-		    p->path[i].port == s->port)
+		if (same_workload(p->path[i].from, s->src) &&
+		    same_workload(p->path[i].to, s->dst) && p->path[i].port == s->port)
 			return;
 	if (p->n_path == EW_INCIDENT_PATH_MAX)
 		return;
@@ -369,7 +387,7 @@ static void
 freeze_one(struct ew_alert *a, struct incident *inc, struct ew_workload *w)
 {
 	for (uint32_t i = 0; i < inc->n_frozen; i++)
-		if (inc->frozen[i] == w)
+		if (same_workload(inc->frozen[i], w))
 			return;
 	if (inc->n_frozen == FROZEN_MAX)
 		return;
@@ -423,7 +441,8 @@ take_off(struct ew_alert *a, const struct incident *inc)
 	for (uint32_t i = 0; i < a->n_open; i++) {
 		if (a->open[i] != inc)
 			continue;
-		memmove(&a->open[i], &a->open[i + 1], (a->n_open - i - 1) * sizeof(*a->open));
+		memmove(&a->open[i], &a->open[i + 1],
+		    (a->n_open - i - 1) * sizeof(*a->open));
 		a->n_open--;
 		break;
 	}
@@ -444,7 +463,8 @@ ew_incident_close(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 
 /* Two incidents turn out to be one campaign: the younger ends in favour of the older. */
 static void
-absorb(struct ew_alert *a, struct incident *into, struct incident *from, struct ew_mono now)
+absorb(struct ew_alert *a, struct incident *into, struct incident *from,
+    struct ew_mono now)
 {
 	for (uint32_t i = 0; i < from->n_members; i++) {
 		struct member *m = new_member(into);
@@ -470,7 +490,8 @@ absorb(struct ew_alert *a, struct incident *into, struct incident *from, struct 
 		ew_workload_get(h->from);
 		ew_workload_get(h->to);
 	}
-	for (uint32_t i = 0; i < from->n_suspects && into->n_suspects < SUSPECTS_MAX; i++)
+	for (uint32_t i = 0; i < from->n_suspects && into->n_suspects < SUSPECTS_MAX;
+	     i++)
 		into->suspects[into->n_suspects++] = from->suspects[i];
 	/* People were told of it already: the merged incident is no news by itself. */
 	if (from->sent_tier > into->sent_tier) {
@@ -479,9 +500,11 @@ absorb(struct ew_alert *a, struct incident *into, struct incident *from, struct 
 		into->sent_control = from->sent_control;
 		into->last_sent_ns = from->last_sent_ns;
 	}
-	into->pub.messages_sent = (uint16_t)(into->pub.messages_sent + from->pub.messages_sent);
+	into->pub.messages_sent =
+	    (uint16_t)(into->pub.messages_sent + from->pub.messages_sent);
 	a->counters.merged++;
 	from->pub.benign[0] = '\0';
-	ew_text_copy(from->pub.title, sizeof(from->pub.title), "merged into an earlier incident");
+	ew_text_copy(from->pub.title, sizeof(from->pub.title),
+	    "merged into an earlier incident");
 	ew_incident_close(a, from, now);
 }

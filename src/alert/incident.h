@@ -11,7 +11,12 @@ struct ew_workload;
 
 enum ew_tier { EW_TIER_LOG, EW_TIER_DIGEST, EW_TIER_NOTIFY, EW_TIER_PAGE };
 enum ew_incident_state { EW_INCIDENT_OPEN, EW_INCIDENT_CLOSED };
-enum ew_decision { EW_DECISION_NONE, EW_DECISION_ACCEPTED, EW_DECISION_DENIED, EW_DECISION_SNOOZED };
+enum ew_decision {
+	EW_DECISION_NONE,
+	EW_DECISION_ACCEPTED,
+	EW_DECISION_DENIED,
+	EW_DECISION_SNOOZED
+};
 
 #define EW_INCIDENT_TARGETS_MAX 64
 #define EW_INCIDENT_PATH_MAX 16
@@ -55,7 +60,7 @@ struct ew_incident {
 	uint32_t n_techniques, n_detectors;
 	struct ew_target targets[EW_INCIDENT_TARGETS_MAX];
 	struct ew_hop path[EW_INCIDENT_PATH_MAX];
-	uint64_t signals[EW_INCIDENT_SIGNALS_MAX]; /* ids, oldest first */
+	uint64_t signals[EW_INCIDENT_SIGNALS_MAX];	   /* ids, oldest first */
 	struct ew_reason reasons[EW_INCIDENT_REASONS_MAX]; /* strongest first */
 	const char *techniques[16];
 	const char *detectors[16];

@@ -22,7 +22,8 @@
 static uint64_t
 message_id(uint64_t a, uint64_t b)
 {
-	uint64_t h = (a ^ (b + UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+	uint64_t h =
+	    (a ^ (b + UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
 
 	h ^= h >> 33;
 	return (h & INT64_MAX) | 1;
@@ -42,7 +43,8 @@ void
 ew_message_plan(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 {
 	enum ew_tier tier = tell_tier(inc);
-	int64_t hold = tier == EW_TIER_PAGE ? a->conf.hold_page_ns : a->conf.hold_notify_ns;
+	int64_t hold =
+	    tier == EW_TIER_PAGE ? a->conf.hold_page_ns : a->conf.hold_notify_ns;
 	int64_t due = now.ns + hold;
 
 	if (tier < EW_TIER_NOTIFY || inc->pub.decision == EW_DECISION_ACCEPTED) {
@@ -50,7 +52,8 @@ ew_message_plan(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 		return;
 	}
 	if (inc->sent_tier) {
-		bool has_news = tier > inc->sent_tier || inc->pub.n_path > inc->sent_hops ||
+		bool has_news = tier > inc->sent_tier ||
+		    inc->pub.n_path > inc->sent_hops ||
 		    inc->n_control > inc->sent_control;
 
 		if (!has_news)
@@ -86,7 +89,8 @@ is_repeat(const struct ew_alert *a, const struct incident *inc, struct ew_mono n
 }
 
 static void
-remember_sent(struct ew_alert *a, uint64_t signature, enum ew_tier tier, struct ew_mono now)
+remember_sent(struct ew_alert *a, uint64_t signature, enum ew_tier tier,
+    struct ew_mono now)
 {
 	a->sent[a->n_sent++ % SENT_MAX] = (struct sent){
 		.ts_ns = now.ns,
@@ -135,7 +139,8 @@ write_path(const struct ew_incident *p, struct ew_message *m)
 		bool continues = i > 0 && p->path[i - 1].to == h->from;
 
 		if (!continues) {
-			snprintf(part, sizeof(part), "%s%.100s", i ? "; " : "", h->from->name);
+			snprintf(part, sizeof(part), "%s%.100s", i ? "; " : "",
+			    h->from->name);
 			add_text(m->path, sizeof(m->path), part);
 		}
 		snprintf(part, sizeof(part), " -> %.100s%s %s", h->to->name,
@@ -153,10 +158,13 @@ write_targets(const struct ew_incident *p, struct ew_message *m)
 
 		if (m->n_targets == EW_MESSAGE_TARGETS)
 			break;
-		snprintf(m->targets[m->n_targets++], sizeof(m->targets[0]), "%.200s%s%s %s",
+		snprintf(m->targets[m->n_targets++], sizeof(m->targets[0]),
+		    "%.200s%s%s %s",
 		    t->workload ? t->workload->name : ew_addr_format(&t->addr, addr),
 		    port_text(t->proto, t->port, port),
-		    t->proto == 6 ? "/tcp" : t->proto == 17 ? "/udp" : "",
+		    t->proto == 6	 ? "/tcp"
+			: t->proto == 17 ? "/udp"
+					 : "",
 		    ew_outcome_name((enum ew_outcome)t->outcome));
 	}
 	m->more_targets = p->n_targets - m->n_targets + p->more_targets;
@@ -243,7 +251,8 @@ write_line(const struct incident *inc, char line[160])
 
 	char text[512];
 
-	snprintf(text, sizeof(text), "%s %s %d %s", clock_text(inc->pub.opened_ns, clock),
+	snprintf(text, sizeof(text), "%s %s %d %s",
+	    clock_text(inc->pub.opened_ns, clock),
 	    ew_tier_name((enum ew_tier)inc->pub.tier), inc->pub.score, inc->pub.title);
 	(void)ew_text_copy(line, 160, text);
 }
@@ -272,7 +281,8 @@ send_storm(struct ew_alert *a, struct ew_mono now)
 		if (m.n_lines < EW_MESSAGE_LINES)
 			write_line(inc, m.lines[m.n_lines++]);
 		mark_told(inc, now);
-		remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier, (struct ew_mono){ 1 });
+		remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier,
+		    (struct ew_mono){ 1 });
 		inc->pub.messages_sent++;
 		ew_incident_changed(a, inc, NULL);
 		n++;
@@ -284,7 +294,8 @@ send_storm(struct ew_alert *a, struct ew_mono now)
 	m.more_targets = n - m.n_lines;
 	ew_text_copy(m.node, sizeof(m.node), a->conf.node);
 	snprintf(m.title, sizeof(m.title),
-	    "storm: %u more incidents on %.60s within an hour, listed once", n, a->conf.node);
+	    "storm: %u more incidents on %.60s within an hour, listed once", n,
+	    a->conf.node);
 	remember_sent(a, 0, (enum ew_tier)m.tier, now);
 	a->counters.storms++;
 	a->counters.messages++;
@@ -334,7 +345,8 @@ send_digest(struct ew_alert *a, struct ew_mono now)
 	for (uint32_t i = 0; i < a->n_open; i++) {
 		struct incident *inc = a->open[i];
 
-		if (inc->in_digest || inc->sent_tier || inc->pub.tier != EW_TIER_DIGEST ||
+		if (inc->in_digest || inc->sent_tier ||
+		    inc->pub.tier != EW_TIER_DIGEST ||
 		    inc->pub.decision == EW_DECISION_ACCEPTED)
 			continue;
 		inc->in_digest = true;

@@ -26,7 +26,7 @@ enum ew_message_kind {
  * Times are UTC microseconds.
  */
 struct ew_message {
-	uint64_t id; /* outbox identity: stable over retries; webhook-id */
+	uint64_t id;	      /* outbox identity: stable over retries; webhook-id */
 	uint64_t incident_id; /* 0: digest, storm, test, health */
 	int64_t created_us;
 	int64_t opened_us, updated_us;
@@ -37,7 +37,7 @@ struct ew_message {
 	uint8_t n_targets, n_reasons, n_lines, gaps;
 	uint32_t more_targets;
 	char node[64];
-	char title[256];      /* the verdict sentence */
+	char title[256]; /* the verdict sentence */
 	char src_workload[EW_REASON_TEXT * 2];
 	char src_instance[160];
 	char image[256];

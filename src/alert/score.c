@@ -113,7 +113,8 @@ clause_of(const struct incident *inc, const struct member *m)
 }
 
 static void
-write_title(const struct ew_alert *a, struct incident *inc, const struct ranked *r, uint32_t n)
+write_title(const struct ew_alert *a, struct incident *inc, const struct ranked *r,
+    uint32_t n)
 {
 	const struct member *first = r[0].m;
 	const struct member *then = NULL;
@@ -151,8 +152,9 @@ add_reason(struct ew_incident *p, const struct ew_reason *reason)
 		at--;
 	if (at == EW_INCIDENT_REASONS_MAX)
 		return;
-	uint32_t last = p->n_reasons < EW_INCIDENT_REASONS_MAX ? p->n_reasons
-							       : EW_INCIDENT_REASONS_MAX - 1;
+	uint32_t last = p->n_reasons < EW_INCIDENT_REASONS_MAX
+	    ? p->n_reasons
+	    : EW_INCIDENT_REASONS_MAX - 1;
 	memmove(&p->reasons[at + 1], &p->reasons[at], (last - at) * sizeof(*reason));
 	p->reasons[at] = *reason;
 	p->n_reasons = last + 1;

@@ -33,8 +33,8 @@ ew_signal_begin(struct ew_detect *d, struct ew_signal *s, const struct ew_contac
 }
 
 void
-ew_signal_begin_workload(struct ew_detect *d, struct ew_signal *s, struct ew_workload *src,
-    struct ew_mono now)
+ew_signal_begin_workload(struct ew_detect *d, struct ew_signal *s,
+    struct ew_workload *src, struct ew_mono now)
 {
 	const struct ew_detector *detector = ew_detectors[d->current];
 
@@ -83,7 +83,8 @@ ew_signal_evidence(struct ew_signal *s, const char *format, ...)
 }
 
 void
-ew_signal_sample(struct ew_signal *s, const struct ew_contact *c, enum ew_outcome outcome)
+ew_signal_sample(struct ew_signal *s, const struct ew_contact *c,
+    enum ew_outcome outcome)
 {
 	if (s->n_samples == EW_SAMPLES_MAX)
 		return;
@@ -122,8 +123,8 @@ ew_signal_posture(struct ew_signal *s, const struct ew_workload *w)
 		size_t used = strlen(text);
 
 		if (w->posture & names[i].bit)
-			snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "",
-			    names[i].name);
+			snprintf(text + used, sizeof(text) - used, "%s%s",
+			    used ? ", " : "", names[i].name);
 	}
 	ew_signal_reason(s, points, "the source runs with: %s (posture)", text);
 	return points;
@@ -155,8 +156,8 @@ ew_signal_target(const struct ew_contact *c, char *ret_text, size_t size)
 	char addr[EW_ADDR_TEXT];
 	const struct ew_workload *w = c->dst.workload;
 	bool is_named = w->cls == EW_PEER_WORKLOAD || w->cls == EW_PEER_NODE;
-	const char *name = is_named ? ew_detect_peer_name(w)
-				    : ew_addr_format(&c->ev->tuple.dst, addr);
+	const char *name =
+	    is_named ? ew_detect_peer_name(w) : ew_addr_format(&c->ev->tuple.dst, addr);
 	if (!ew_contact_port(c))
 		snprintf(ret_text, size, "%s", name);
 	else if (!is_named && !ew_addr_is_v4(&c->ev->tuple.dst))
@@ -240,7 +241,8 @@ ew_detect_emit(struct ew_detect *d, struct ew_signal *s, struct ew_track *track,
 	if (track && track->id) {
 		s->id = track->id;
 		s->is_update = 1;
-		s->first_ns = track->first_ns < s->first_ns ? track->first_ns : s->first_ns;
+		s->first_ns =
+		    track->first_ns < s->first_ns ? track->first_ns : s->first_ns;
 	} else {
 		s->id = signal_id(d, s, key);
 	}
@@ -253,8 +255,8 @@ ew_detect_emit(struct ew_detect *d, struct ew_signal *s, struct ew_track *track,
 			track->first_ns = s->first_ns;
 	}
 	if (s->dst || s->n_samples)
-		s->is_snoozed = ew_graph_is_snoozed(d->graph, s->src, s->dst, s->proto, s->port,
-		    now);
+		s->is_snoozed = ew_graph_is_snoozed(d->graph, s->src, s->dst, s->proto,
+		    s->port, now);
 	if (s->is_update)
 		d->counters.updates++;
 	else

@@ -13,7 +13,8 @@
 enum { OPT_SCORE, OPT_ARP_SCORE };
 static const struct ew_detector_option options[] = {
 	{ "score", EW_UNIT_POINTS, 95, 0, 100, "Points of a touch (3.14)" },
-	{ "arp_score", EW_UNIT_POINTS, 60, 0, 100, "Points of looking for it by ARP only (3.14)" },
+	{ "arp_score", EW_UNIT_POINTS, 60, 0, 100,
+	    "Points of looking for it by ARP only (3.14)" },
 };
 
 static bool
@@ -25,7 +26,8 @@ is_canary(struct ew_detect *d, const struct ew_contact *c)
 		const struct ew_canary_addr *a = &d->conf.canaries[i];
 
 		if (ew_prefix_contains(&a->prefix, &c->ev->tuple.dst) &&
-		    (!a->port || a->port == c->ev->tuple.dport || a->port == c->edge_port))
+		    (!a->port || a->port == c->ev->tuple.dport ||
+			a->port == c->edge_port))
 			return true;
 	}
 	return false;
@@ -45,10 +47,12 @@ canary_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	uint8_t src = c->src.workload->cls;
 	if (src == EW_PEER_NODE && (is_link || c->server_port_known))
 		return; /* the node's own look-ups and declared probes */
-	if (src == EW_PEER_EXTERNAL || src == EW_PEER_MULTICAST || j->verdict == EW_VERDICT_KNOWN)
+	if (src == EW_PEER_EXTERNAL || src == EW_PEER_MULTICAST ||
+	    j->verdict == EW_VERDICT_KNOWN)
 		return;
 	const int64_t dedup = INT64_C(6) * 3600 * EW_NS_PER_S; /* idle close, 5.1 */
-	uint64_t key = ew_detect_mix(j->src_key, ew_detect_hash(c->dst.workload->name)) | 1;
+	uint64_t key =
+	    ew_detect_mix(j->src_key, ew_detect_hash(c->dst.workload->name)) | 1;
 	struct ew_track *t = ew_detect_track(d, key, dedup, now);
 	int points = (int)ew_detect_option(d, is_link ? OPT_ARP_SCORE : OPT_SCORE);
 
@@ -60,12 +64,15 @@ canary_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	ew_signal_begin(d, &s, c, now);
 	s.outcome = EW_OUT_ATTEMPT;
 	s.count = t->count;
-	ew_signal_reason(&s, points, is_link ? "looked for a canary by ARP" : "touched a canary");
+	ew_signal_reason(&s, points,
+	    is_link ? "looked for a canary by ARP" : "touched a canary");
 	ew_signal_sample(&s, c, EW_OUT_ATTEMPT);
 	snprintf(s.sentence, sizeof(s.sentence), "%.100s touched the canary %.120s",
 	    ew_detect_peer_name(c->src.workload),
-	    is_link ? c->dst.workload->name : ew_signal_target(c, target, sizeof(target)));
-	snprintf(s.benign, sizeof(s.benign), "an inventory scanner or monitor: accept it once");
+	    is_link ? c->dst.workload->name
+		    : ew_signal_target(c, target, sizeof(target)));
+	snprintf(s.benign, sizeof(s.benign),
+	    "an inventory scanner or monitor: accept it once");
 	ew_detect_emit(d, &s, t, now);
 	ew_graph_quarantine(d->graph, c->src.workload, now);
 }

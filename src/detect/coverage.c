@@ -12,8 +12,10 @@
 
 enum { OPT_LOSS, OPT_NOTICE };
 static const struct ew_detector_option options[] = {
-	{ "loss", EW_UNIT_HUNDREDTHS, 100, 0, 10000, "Percent of packets lost that is a notice (3.27)" },
-	{ "notice", EW_UNIT_MS, 21600000, 0, 604800000, "One notice in this time (3.27)" },
+	{ "loss", EW_UNIT_HUNDREDTHS, 100, 0, 10000,
+	    "Percent of packets lost that is a notice (3.27)" },
+	{ "notice", EW_UNIT_MS, 21600000, 0, 604800000,
+	    "One notice in this time (3.27)" },
 };
 
 struct coverage_state {
@@ -49,7 +51,8 @@ coverage_on_gap(struct ew_detect *d, void *state, const struct ew_gap_info *gap,
 {
 	struct coverage_state *st = state;
 	bool is_small = packets && gap->lost &&
-	    gap->lost * 10000 <= (packets + gap->lost) * (uint64_t)ew_detect_option(d, OPT_LOSS);
+	    gap->lost * 10000 <=
+		(packets + gap->lost) * (uint64_t)ew_detect_option(d, OPT_LOSS);
 	bool is_recent = st->has_notice &&
 	    now.ns - st->last_notice_ns < ew_detect_option_ns(d, OPT_NOTICE);
 	struct ew_health h = {
@@ -62,12 +65,15 @@ coverage_on_gap(struct ew_detect *d, void *state, const struct ew_gap_info *gap,
 	};
 
 	if (gap->lost && packets)
-		snprintf(h.text, sizeof(h.text), "coverage reduced: %s (%llu of %llu lost)",
-		    cause_text((enum ew_gap_cause)gap->cause), (unsigned long long)gap->lost,
+		snprintf(h.text, sizeof(h.text),
+		    "coverage reduced: %s (%llu of %llu lost)",
+		    cause_text((enum ew_gap_cause)gap->cause),
+		    (unsigned long long)gap->lost,
 		    (unsigned long long)(packets + gap->lost));
 	else if (gap->lost)
 		snprintf(h.text, sizeof(h.text), "coverage reduced: %s (%llu lost)",
-		    cause_text((enum ew_gap_cause)gap->cause), (unsigned long long)gap->lost);
+		    cause_text((enum ew_gap_cause)gap->cause),
+		    (unsigned long long)gap->lost);
 	else
 		snprintf(h.text, sizeof(h.text), "coverage reduced: %s",
 		    cause_text((enum ew_gap_cause)gap->cause));

@@ -13,8 +13,10 @@
 enum { OPT_SINGLE, OPT_UNRESOLVED, OPT_MANY, OPT_MANY_SCORE, OPT_WINDOW };
 static const struct ew_detector_option options[] = {
 	{ "single", EW_UNIT_POINTS, 25, 0, 100, "Points of one contact (3.7)" },
-	{ "unresolved", EW_UNIT_POINTS, 10, 0, 100, "When no DNS answer named it (3.7)" },
-	{ "many", EW_UNIT_COUNT, 3, 2, 8, "Distinct addresses that make it certain (3.7)" },
+	{ "unresolved", EW_UNIT_POINTS, 10, 0, 100,
+	    "When no DNS answer named it (3.7)" },
+	{ "many", EW_UNIT_COUNT, 3, 2, 8,
+	    "Distinct addresses that make it certain (3.7)" },
 	{ "many_score", EW_UNIT_POINTS, 50, 0, 100, "Points then (3.7)" },
 	{ "window", EW_UNIT_MS, 3600000, 1000, 86400000, "Within this time (3.7)" },
 };
@@ -35,7 +37,8 @@ struct dark_state {
 };
 
 static unsigned
-count_distinct(struct ew_detect *d, struct dark_source *src, uint64_t addr, struct ew_mono now)
+count_distinct(struct ew_detect *d, struct dark_source *src, uint64_t addr,
+    struct ew_mono now)
 {
 	int64_t window = ew_detect_option_ns(d, OPT_WINDOW);
 	unsigned n = 0, slot = 0;
@@ -85,7 +88,8 @@ dark_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	if (src->key != j->src_key)
 		*src = (struct dark_source){ .key = j->src_key };
 	unsigned n = count_distinct(d, src, ew_detect_mix(a, 8), now);
-	struct ew_track *t = ew_detect_track(d, j->src_key, ew_detect_option_ns(d, OPT_WINDOW), now);
+	struct ew_track *t =
+	    ew_detect_track(d, j->src_key, ew_detect_option_ns(d, OPT_WINDOW), now);
 	struct ew_signal s;
 
 	t->count++;
@@ -96,7 +100,8 @@ dark_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	s.outcome = EW_OUT_DARK;
 	s.count = t->count;
 	s.hosts = n;
-	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_SINGLE), "an address that nobody has");
+	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_SINGLE),
+	    "an address that nobody has");
 	if (c->resolved == 0)
 		ew_signal_reason(&s, (int)ew_detect_option(d, OPT_UNRESOLVED),
 		    "no DNS answer named it");
@@ -114,7 +119,8 @@ dark_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	snprintf(s.sentence, sizeof(s.sentence),
 	    "%.100s looked for %s, an address nobody has (%u such in an hour)",
 	    c->src.workload->name, ew_addr_format(&c->ev->tuple.dst, addr), n);
-	snprintf(s.benign, sizeof(s.benign), "a stale name, registry entry or configuration");
+	snprintf(s.benign, sizeof(s.benign),
+	    "a stale name, registry entry or configuration");
 	if (s.score >= 30)
 		ew_detect_emit(d, &s, t, now);
 }

@@ -37,18 +37,20 @@ ew_detect_conf_default(struct ew_detect_conf *ret_conf)
 	};
 	for (unsigned i = 0; ew_detectors[i]; i++)
 		for (size_t o = 0; o < ew_detectors[i]->n_options; o++)
-			ret_conf->options[i][o] = ew_detectors[i]->options[o].default_value;
+			ret_conf->options[i][o] =
+			    ew_detectors[i]->options[o].default_value;
 }
 
 int
-ew_detect_conf_set(struct ew_detect_conf *conf, const char *detector, const char *option,
-    int64_t value)
+ew_detect_conf_set(struct ew_detect_conf *conf, const char *detector,
+    const char *option, int64_t value)
 {
 	for (unsigned i = 0; ew_detectors[i]; i++) {
 		if (strcmp(ew_detectors[i]->name, detector) != 0)
 			continue;
 		for (size_t o = 0; o < ew_detectors[i]->n_options; o++) {
-			const struct ew_detector_option *opt = &ew_detectors[i]->options[o];
+			const struct ew_detector_option *opt =
+			    &ew_detectors[i]->options[o];
 
 			if (strcmp(opt->name, option) != 0)
 				continue;
@@ -135,22 +137,28 @@ ew_detect_reconfigure(struct ew_detect *detect, const struct ew_detect_conf *con
 	detect->conf.max_tracked = max_tracked;
 }
 
-#define COUNTER(field, unit_, is_gauge_, meaning_)                                        \
-	{ .name = "detect_" #field,                                                       \
-		.unit = unit_,                                                            \
-		.meaning = meaning_,                                                      \
-		.offset = offsetof(struct detect_counters, field),                        \
-		.is_gauge = is_gauge_ }
+#define COUNTER(field, unit_, is_gauge_, meaning_)                            \
+	{                                                                     \
+		.name = "detect_" #field, .unit = unit_, .meaning = meaning_, \
+		.offset = offsetof(struct detect_counters, field),            \
+		.is_gauge = is_gauge_                                         \
+	}
 static const struct ew_counter counters[] = {
 	COUNTER(signals, "signals", 0, "Signals raised"),
 	COUNTER(updates, "signals", 0, "Times a raised signal grew"),
-	COUNTER(suppressed, "signals", 0, "Signals held back by a label or an exception"),
-	COUNTER(tracks, "signals", 1, "Signals and edges remembered so that one fact is told once"),
-	COUNTER(tracks_evicted, "signals", 0, "Of these, forgotten early for want of room"),
+	COUNTER(suppressed, "signals", 0,
+	    "Signals held back by a label or an exception"),
+	COUNTER(tracks, "signals", 1,
+	    "Signals and edges remembered so that one fact is told once"),
+	COUNTER(tracks_evicted, "signals", 0,
+	    "Of these, forgotten early for want of room"),
 	COUNTER(scan_states, "instances", 1, "Instances with a scan score"),
-	COUNTER(scan_evicted, "instances", 0, "Scan scores forgotten early for want of room"),
-	COUNTER(state_refused, "events", 0, "Events a detector could not remember for want of room"),
-	COUNTER(records_refused, "records", 0, "Saved state that could not be read back"),
+	COUNTER(scan_evicted, "instances", 0,
+	    "Scan scores forgotten early for want of room"),
+	COUNTER(state_refused, "events", 0,
+	    "Events a detector could not remember for want of room"),
+	COUNTER(records_refused, "records", 0,
+	    "Saved state that could not be read back"),
 	COUNTER(gaps, "gaps", 0, "Capture gaps reported"),
 };
 
@@ -206,8 +214,8 @@ ew_detect_feed(struct ew_detect *detect, const struct ew_contact *contact,
     const struct ew_judgement *judgement, struct ew_mono now)
 {
 	advance(detect, now);
-	const uint8_t *route = detect->route[contact->ev->kind % KINDS]
-					    [judgement->verdict % VERDICTS];
+	const uint8_t *route =
+	    detect->route[contact->ev->kind % KINDS][judgement->verdict % VERDICTS];
 
 	for (; *route != ROUTE_END; route++) {
 		detect->current = *route;
@@ -267,11 +275,13 @@ save_tracks(const struct ew_detect *d,
 {
 	for (uint32_t i = 0; i <= d->track_mask; i++) {
 		const struct ew_track *t = &d->tracks[i];
-		struct ew_detect_record r = { .version = TRACK_VERSION, .size = sizeof(*t) };
+		struct ew_detect_record r = { .version = TRACK_VERSION,
+			.size = sizeof(*t) };
 
 		if (!t->key || !t->id)
 			continue;
-		strncpy(r.detector, ew_detectors[t->detector]->name, sizeof(r.detector) - 1);
+		strncpy(r.detector, ew_detectors[t->detector]->name,
+		    sizeof(r.detector) - 1);
 		ew_detect_record_key(&r, "track-%016llx", (unsigned long long)t->key);
 		memcpy(r.data, t, sizeof(*t));
 		visit(context, &r);
@@ -287,7 +297,8 @@ load_track(struct ew_detect *d, uint8_t detector, const struct ew_detect_record 
 		return EW_ERR_VERSION;
 	memcpy(&t, r->data, sizeof(t));
 	d->current = detector;
-	struct ew_track *slot = ew_detect_track(d, t.key, 0, (struct ew_mono){ t.last_ns });
+	struct ew_track *slot =
+	    ew_detect_track(d, t.key, 0, (struct ew_mono){ t.last_ns });
 	*slot = t;
 	slot->detector = detector;
 	return 0;
@@ -300,7 +311,8 @@ ew_detect_save(const struct ew_detect *detect, struct ew_mono now,
 	save_tracks(detect, visit, context);
 	for (uint8_t i = 0; i < detect->n_detectors; i++)
 		if (ew_detectors[i]->save)
-			ew_detectors[i]->save(detect, detect->state[i], now, visit, context);
+			ew_detectors[i]->save(detect, detect->state[i], now, visit,
+			    context);
 }
 
 int

@@ -56,8 +56,8 @@ void ew_detect_conf_default(struct ew_detect_conf *ret_conf);
  * Set one option of one detector by name, e.g. ("scan", "threshold", 8); the tables are in
  * detector.h. Returns 0, -ENOENT for an unknown name, -ERANGE outside its range.
  */
-int ew_detect_conf_set(struct ew_detect_conf *conf, const char *detector, const char *option,
-    int64_t value);
+int ew_detect_conf_set(struct ew_detect_conf *conf, const char *detector,
+    const char *option, int64_t value);
 
 /* Blindness is reported (3.27): a sentence for people, never an incident. */
 struct ew_health {
@@ -65,7 +65,8 @@ struct ew_health {
 	int64_t from_ns, to_ns; /* what was not seen */
 	uint64_t lost;
 	uint8_t cause; /* enum ew_gap_cause */
-	uint8_t is_notice; /* worth a message (at most one per 6 h); else only a record */
+	uint8_t
+	    is_notice; /* worth a message (at most one per 6 h); else only a record */
 	char text[256];
 };
 
@@ -76,8 +77,8 @@ struct ew_detect_sink {
 	void (*health)(void *context, const struct ew_health *health);
 };
 
-struct ew_detect *ew_detect_new(const struct ew_detect_conf *conf, struct ew_graph *graph,
-    const struct ew_detect_sink *sink);
+struct ew_detect *ew_detect_new(const struct ew_detect_conf *conf,
+    struct ew_graph *graph, const struct ew_detect_sink *sink);
 void ew_detect_free(struct ew_detect *detect);
 void ew_detect_reconfigure(struct ew_detect *detect, const struct ew_detect_conf *conf);
 struct ew_counter_set ew_detect_counters(const struct ew_detect *detect);
@@ -91,8 +92,8 @@ void ew_detect_lifecycle(struct ew_detect *detect, const struct ew_lifecycle *li
  * A capture gap, or a count of drops. packets: all packets of the same period, 0 unknown;
  * with it a loss below 1 % is a record and no notice.
  */
-void ew_detect_gap(struct ew_detect *detect, const struct ew_gap_info *gap, uint64_t packets,
-    struct ew_mono now);
+void ew_detect_gap(struct ew_detect *detect, const struct ew_gap_info *gap,
+    uint64_t packets, struct ew_mono now);
 /* Run deadlines up to now. At least once per pipeline second, and past the end of a file. */
 void ew_detect_tick(struct ew_detect *detect, struct ew_mono now);
 

@@ -69,7 +69,7 @@ struct ew_detect {
 	void *holds; /* new_edge.c's state: signals held for replica support */
 	struct ew_walks *walks; /* scan.c's state: scan-slow reads it */
 	uint8_t scan_index;	/* its index in ew_detectors[] */
-	uint8_t current; /* detector whose function runs: index */
+	uint8_t current;	/* detector whose function runs: index */
 };
 
 /* --- options ------------------------------------------------------------------------------- */
@@ -93,8 +93,9 @@ ew_contact_port(const struct ew_contact *c)
 	uint8_t proto = c->ev->tuple.proto;
 	bool has_port = proto == 6 || proto == 17 || proto == 132;
 
-	return has_port && c->ev->kind != EW_FLOW_ARP && c->ev->kind != EW_FLOW_NDP ? c->edge_port
-										    : 0;
+	return has_port && c->ev->kind != EW_FLOW_ARP && c->ev->kind != EW_FLOW_NDP
+	    ? c->edge_port
+	    : 0;
 }
 
 /* --- open signals (track.c) ------------------------------------------------------------------ */
@@ -110,7 +111,8 @@ uint64_t ew_detect_edge_key(const struct ew_contact *c, const struct ew_judgemen
 struct ew_track *ew_detect_track(struct ew_detect *d, uint64_t key, int64_t window_ns,
     struct ew_mono now);
 /* The same without making one; NULL none. */
-struct ew_track *ew_detect_track_find(struct ew_detect *d, unsigned detector, uint64_t key);
+struct ew_track *ew_detect_track_find(struct ew_detect *d, unsigned detector,
+    uint64_t key);
 /* Signals of score >= 30 from this workload in 24 h other than that key (X of section 2). */
 bool ew_detect_has_other(const struct ew_detect *d, const struct ew_workload *src,
     uint64_t key, struct ew_mono now);
@@ -118,8 +120,8 @@ bool ew_detect_has_other(const struct ew_detect *d, const struct ew_workload *sr
 /* --- building signals (build.c) --------------------------------------------------------------- */
 
 /* Fill what the contact tells. The score is the sum of the reasons added after. */
-void ew_signal_begin(struct ew_detect *d, struct ew_signal *s, const struct ew_contact *c,
-    struct ew_mono now);
+void ew_signal_begin(struct ew_detect *d, struct ew_signal *s,
+    const struct ew_contact *c, struct ew_mono now);
 /* The same without a contact: a workload's own doing. */
 void ew_signal_begin_workload(struct ew_detect *d, struct ew_signal *s,
     struct ew_workload *src, struct ew_mono now);
@@ -127,7 +129,8 @@ void ew_signal_reason(struct ew_signal *s, int points, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void ew_signal_evidence(struct ew_signal *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void ew_signal_sample(struct ew_signal *s, const struct ew_contact *c, enum ew_outcome outcome);
+void ew_signal_sample(struct ew_signal *s, const struct ew_contact *c,
+    enum ew_outcome outcome);
 /* Posture points (P, 0..10) with their reason; returns the points. */
 int ew_signal_posture(struct ew_signal *s, const struct ew_workload *w);
 int ew_detect_posture_points(uint16_t posture);
@@ -146,7 +149,8 @@ void ew_detect_emit(struct ew_detect *d, struct ew_signal *s, struct ew_track *t
 void ew_detect_record_key(struct ew_detect_record *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* detect.c: let the other detectors see it. */
-void ew_detect_announce(struct ew_detect *d, const struct ew_signal *s, struct ew_mono now);
+void ew_detect_announce(struct ew_detect *d, const struct ew_signal *s,
+    struct ew_mono now);
 
 /* --- scoring (score.c) ------------------------------------------------------------------------ */
 
@@ -162,7 +166,8 @@ struct ew_score_input {
 	uint8_t outcome; /* enum ew_outcome */
 	uint16_t posture;
 	/* X */
-	uint8_t role_reversal, callback, divergence, unresolved, other_signal, unusual_hour;
+	uint8_t role_reversal, callback, divergence, unresolved, other_signal,
+	    unusual_hour;
 	/* D */
 	uint8_t change_window, sibling, startup_incomplete, midstream;
 	/* floor and discounts of control-plane targets */
@@ -185,11 +190,11 @@ bool ew_detect_is_scanning(struct ew_detect *d, uint64_t src_key, struct ew_mono
 enum ew_edge_role { EW_ROLE_NEW_EDGE, EW_ROLE_NEW_PORT, EW_ROLE_SENSITIVE };
 
 /* Events at which an edge's outcome becomes known or better. */
-#define EW_EDGE_EVENT_KINDS                                                               \
-	(EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) | EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) |      \
-	    EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) | EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) |   \
-	    EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM) | EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) |     \
-	    EW_FLOW_KIND_BIT(EW_FLOW_CLOSE))
+#define EW_EDGE_EVENT_KINDS                                                            \
+	(EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) | EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) |   \
+	    EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) |                                     \
+	    EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) | EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM) | \
+	    EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) | EW_FLOW_KIND_BIT(EW_FLOW_CLOSE))
 
 /* Everything about one novel contact, computed once per event that needs it. */
 struct ew_edge_case {
@@ -220,4 +225,3 @@ void ew_edge_hold(struct ew_detect *d, const struct ew_signal *s);
 /* Track, score, explain and emit: what the three detectors share. */
 void ew_edge_signal(struct ew_detect *d, const struct ew_contact *c,
     const struct ew_judgement *j, enum ew_edge_role role, struct ew_mono now);
-

@@ -20,12 +20,12 @@ struct ew_lifecycle;
  */
 enum ew_option_unit {
 	EW_UNIT_COUNT,
-	EW_UNIT_POINTS,	 /* of a score */
-	EW_UNIT_MS,	 /* written as a duration: 90s, 24h */
+	EW_UNIT_POINTS, /* of a score */
+	EW_UNIT_MS,	/* written as a duration: 90s, 24h */
 	EW_UNIT_BYTES,
 	EW_UNIT_PERCENT,
 	EW_UNIT_HUNDREDTHS, /* scan weights: 250 = 2.5 */
-	EW_UNIT_SWITCH,	 /* 0 or 1 */
+	EW_UNIT_SWITCH,	    /* 0 or 1 */
 };
 
 struct ew_detector_option {
@@ -48,20 +48,24 @@ struct ew_detector {
 	size_t state_size;
 	int (*init)(struct ew_detect *detect, void *state);
 	void (*fini)(void *state);
-	void (*on_contact)(struct ew_detect *detect, void *state, const struct ew_contact *c,
-	    const struct ew_judgement *j, struct ew_mono now);
+	void (*on_contact)(struct ew_detect *detect, void *state,
+	    const struct ew_contact *c, const struct ew_judgement *j,
+	    struct ew_mono now);
 	void (*on_lifecycle)(struct ew_detect *detect, void *state,
 	    const struct ew_lifecycle *life, struct ew_mono now);
 	/* Other detectors' signals, after they were emitted. */
-	void (*on_signal)(struct ew_detect *detect, void *state, const struct ew_signal *s,
-	    struct ew_mono now);
-	void (*on_gap)(struct ew_detect *detect, void *state, const struct ew_gap_info *gap,
-	    uint64_t packets, struct ew_mono now);
+	void (*on_signal)(struct ew_detect *detect, void *state,
+	    const struct ew_signal *s, struct ew_mono now);
+	void (*on_gap)(struct ew_detect *detect, void *state,
+	    const struct ew_gap_info *gap, uint64_t packets, struct ew_mono now);
 	/* Once per pipeline second, at whole seconds. */
 	void (*on_tick)(struct ew_detect *detect, void *state, struct ew_mono now);
-	void (*save)(const struct ew_detect *detect, const void *state, struct ew_mono now,
-	    void (*visit)(void *context, const struct ew_detect_record *record), void *context);
-	int (*load)(struct ew_detect *detect, void *state, const struct ew_detect_record *r);
+	void (*save)(const struct ew_detect *detect, const void *state,
+	    struct ew_mono now,
+	    void (*visit)(void *context, const struct ew_detect_record *record),
+	    void *context);
+	int (*load)(struct ew_detect *detect, void *state,
+	    const struct ew_detect_record *r);
 };
 
 extern const struct ew_detector *const ew_detectors[]; /* constant table, NULL ends */

@@ -18,8 +18,9 @@
  */
 
 #define TRACK_WINDOW_NS (INT64_C(6) * 3600 * EW_NS_PER_S) /* 5.1: idle close */
-#define RESCORE_NS (INT64_C(600) * EW_NS_PER_S) /* ours: a quiet low edge is looked at again */
-#define YOUNG_CAP 49				/* 3.3 and 9.1: a digest row, no more */
+#define RESCORE_NS \
+	(INT64_C(600) * EW_NS_PER_S) /* ours: a quiet low edge is looked at again */
+#define YOUNG_CAP 49		     /* 3.3 and 9.1: a digest row, no more */
 #define PROTO_UDP 17
 
 static bool
@@ -36,7 +37,8 @@ ew_edge_outcome(const struct ew_flow_event *ev)
 		return EW_OUT_ATTEMPT;
 	case EW_FLOW_ESTABLISHED:
 		/* A UDP answer is data both ways at once. */
-		return ev->tuple.proto == PROTO_UDP ? EW_OUT_PAYLOAD : EW_OUT_ESTABLISHED;
+		return ev->tuple.proto == PROTO_UDP ? EW_OUT_PAYLOAD
+						    : EW_OUT_ESTABLISHED;
 	case EW_FLOW_REFUSED:
 		return EW_OUT_REFUSED;
 	case EW_FLOW_UNANSWERED:
@@ -100,10 +102,12 @@ ew_edge_is_judged(const struct ew_contact *c, const struct ew_judgement *j)
 }
 
 enum ew_edge_role
-ew_edge_role(struct ew_detect *d, const struct ew_contact *c, const struct ew_judgement *j)
+ew_edge_role(struct ew_detect *d, const struct ew_contact *c,
+    const struct ew_judgement *j)
 {
 	struct ew_sensitive target;
-	bool is_labelled = ew_graph_labels(d->graph, c->dst.workload) & EW_LABEL_SENSITIVE;
+	bool is_labelled =
+	    ew_graph_labels(d->graph, c->dst.workload) & EW_LABEL_SENSITIVE;
 
 	ew_graph_sensitivity(d->graph, c, &target);
 	if (is_labelled)
@@ -132,8 +136,9 @@ counts_as_outbound(const struct ew_contact *c)
 }
 
 void
-ew_edge_case(struct ew_detect *d, const struct ew_contact *c, const struct ew_judgement *j,
-    enum ew_edge_role role, struct ew_mono now, struct ew_edge_case *ret_case)
+ew_edge_case(struct ew_detect *d, const struct ew_contact *c,
+    const struct ew_judgement *j, enum ew_edge_role role, struct ew_mono now,
+    struct ew_edge_case *ret_case)
 {
 	struct ew_sensitive target;
 	struct ew_novelty n;
@@ -143,7 +148,8 @@ ew_edge_case(struct ew_detect *d, const struct ew_contact *c, const struct ew_ju
 	ew_graph_sensitivity(d->graph, c, &target);
 	ew_graph_novelty(d->graph, c, j, now, &n);
 	bool in_startup = c->src.in_startup;
-	bool is_reversal = n.is_server_only && !in_startup && n.m_q16 && counts_as_outbound(c);
+	bool is_reversal =
+	    n.is_server_only && !in_startup && n.m_q16 && counts_as_outbound(c);
 
 	*ret_case = (struct ew_edge_case){
 		.novelty = n,
@@ -215,13 +221,16 @@ say_rarity(const struct ew_edge_case *e, const char *target, const char *group,
 	if (!e->parts.r)
 		return;
 	if (e->novelty.peers == 1)
-		ew_signal_reason(s, e->parts.r, "only one other workload of %.60s uses %.60s (rarity)",
+		ew_signal_reason(s, e->parts.r,
+		    "only one other workload of %.60s uses %.60s (rarity)",
 		    group[0] ? group : "its group", target);
 	else if (e->novelty.others)
-		ew_signal_reason(s, e->parts.r, "only other groups than %.60s use %.60s (rarity)",
+		ew_signal_reason(s, e->parts.r,
+		    "only other groups than %.60s use %.60s (rarity)",
 		    group[0] ? group : "its own", target);
 	else
-		ew_signal_reason(s, e->parts.r, "no other workload of %.60s uses %.60s (rarity)",
+		ew_signal_reason(s, e->parts.r,
+		    "no other workload of %.60s uses %.60s (rarity)",
 		    group[0] ? group : "its group", target);
 }
 
@@ -251,17 +260,23 @@ say_context(const struct ew_edge_case *e, struct ew_signal *s)
 	const struct ew_score_input *in = &e->in;
 
 	if (in->role_reversal)
-		ew_signal_reason(s, 20, "a server that never opens connections (role reversal)");
+		ew_signal_reason(s, 20,
+		    "a server that never opens connections (role reversal)");
 	if (in->callback)
-		ew_signal_reason(s, 10, "towards a client that had just sent it data (callback)");
+		ew_signal_reason(s, 10,
+		    "towards a client that had just sent it data (callback)");
 	if (in->divergence)
-		ew_signal_reason(s, 10, "only one of %u replicas does it", in->replicas);
+		ew_signal_reason(s, 10, "only one of %u replicas does it",
+		    in->replicas);
 	if (in->unresolved)
-		ew_signal_reason(s, 8, "the address came from no DNS answer, though it always asks");
+		ew_signal_reason(s, 8,
+		    "the address came from no DNS answer, though it always asks");
 	if (in->other_signal)
-		ew_signal_reason(s, 10, "another signal from the same workload within 24 h");
+		ew_signal_reason(s, 10,
+		    "another signal from the same workload within 24 h");
 	int named = (in->role_reversal ? 20 : 0) + (in->callback ? 10 : 0) +
-	    (in->divergence ? 10 : 0) + (in->unresolved ? 8 : 0) + (in->other_signal ? 10 : 0);
+	    (in->divergence ? 10 : 0) + (in->unresolved ? 8 : 0) +
+	    (in->other_signal ? 10 : 0);
 	if (in->unusual_hour && named)
 		ew_signal_reason(s, 5, "at an hour or weekday never seen in 21 days");
 	named += in->unusual_hour && named ? 5 : 0;
@@ -277,22 +292,27 @@ say_discount(const struct ew_edge_case *e, struct ew_signal *s)
 	if (!e->parts.d)
 		return;
 	if (in->change_window)
-		ew_signal_reason(s, -e->parts.d, "a release is going on (change window)");
+		ew_signal_reason(s, -e->parts.d,
+		    "a release is going on (change window)");
 	else if (in->sibling)
-		ew_signal_reason(s, -e->parts.d, "same image and port as a known peer (sibling)");
+		ew_signal_reason(s, -e->parts.d,
+		    "same image and port as a known peer (sibling)");
 	else if (in->startup_incomplete)
-		ew_signal_reason(s, -e->parts.d, "starting, and its startup habits are not learned yet");
+		ew_signal_reason(s, -e->parts.d,
+		    "starting, and its startup habits are not learned yet");
 	else
-		ew_signal_reason(s, -e->parts.d, "already running when first seen (midstream)");
+		ew_signal_reason(s, -e->parts.d,
+		    "already running when first seen (midstream)");
 }
 
 static void
-say_sentence(const struct ew_contact *c, const struct ew_edge_case *e, const char *target,
-    struct ew_signal *s)
+say_sentence(const struct ew_contact *c, const struct ew_edge_case *e,
+    const char *target, struct ew_signal *s)
 {
 	char age[16];
 	const char *src = ew_detect_peer_name(c->src.workload);
-	const char *service = e->service ? e->service : ew_service_name(s->proto, s->port);
+	const char *service =
+	    e->service ? e->service : ew_service_name(s->proto, s->port);
 	const char *what = service ? service : "a connection";
 	const char *verb = "opened";
 	const char *end = "";
@@ -323,29 +343,34 @@ say_sentence(const struct ew_contact *c, const struct ew_edge_case *e, const cha
 		what = "the host";
 	}
 	ew_detect_age_text(e->novelty.src_age_ns, age);
-	snprintf(s->sentence, sizeof(s->sentence), "%.80s %s %s on %.80s%s; %s %s", src, verb, what,
-	    target, end, e->novelty.is_dormant ? "not done for long in" : "never done in", age);
+	snprintf(s->sentence, sizeof(s->sentence), "%.80s %s %s on %.80s%s; %s %s", src,
+	    verb, what, target, end,
+	    e->novelty.is_dormant ? "not done for long in" : "never done in", age);
 }
 
 static void
-say_evidence(const struct ew_contact *c, const struct ew_edge_case *e, struct ew_mono now,
-    struct ew_signal *s)
+say_evidence(const struct ew_contact *c, const struct ew_edge_case *e,
+    struct ew_mono now, struct ew_signal *s)
 {
 	const struct ew_novelty *n = &e->novelty;
 	char age[16], ago[16];
 
 	ew_detect_age_text(n->src_age_ns, age);
 	if (n->since_discovery_ns >= 0)
-		ew_signal_evidence(s, "baseline: has spoken to %u services in %s, last new one %s ago",
+		ew_signal_evidence(s,
+		    "baseline: has spoken to %u services in %s, last new one %s ago",
 		    n->services, age, ew_detect_age_text(n->since_discovery_ns, ago));
 	else
-		ew_signal_evidence(s, "baseline: has spoken to %u services in %s, none new since",
+		ew_signal_evidence(s,
+		    "baseline: has spoken to %u services in %s, none new since",
 		    n->services, age);
 	if (n->replicas > 1)
-		ew_signal_evidence(s, "replicas: %u of %u show it", n->replicas_with, n->replicas);
+		ew_signal_evidence(s, "replicas: %u of %u show it", n->replicas_with,
+		    n->replicas);
 	if (e->in.role_reversal)
 		for (uint8_t i = 0; i < n->n_entries; i++)
-			ew_signal_evidence(s, "possible entry: %.100s:%u, active %s before",
+			ew_signal_evidence(s,
+			    "possible entry: %.100s:%u, active %s before",
 			    n->entries[i]->src->name, n->entries[i]->port,
 			    ew_detect_age_text(now.ns - n->entries[i]->last_ns, ago));
 	if (c->has_nat)
@@ -353,8 +378,9 @@ say_evidence(const struct ew_contact *c, const struct ew_edge_case *e, struct ew
 }
 
 void
-ew_edge_explain(struct ew_detect *d, const struct ew_contact *c, const struct ew_judgement *j,
-    const struct ew_edge_case *e, struct ew_mono now, struct ew_signal *s)
+ew_edge_explain(struct ew_detect *d, const struct ew_contact *c,
+    const struct ew_judgement *j, const struct ew_edge_case *e, struct ew_mono now,
+    struct ew_signal *s)
 {
 	char target[EW_WORKLOAD_NAME_MAX + EW_ADDR_TEXT + 8];
 
@@ -366,8 +392,9 @@ ew_edge_explain(struct ew_detect *d, const struct ew_contact *c, const struct ew
 	say_target(e, s);
 	if (e->parts.o)
 		ew_signal_reason(s, e->parts.o, "%s (outcome)",
-		    s->outcome == EW_OUT_PAYLOAD ? "data flowed"
-						 : ew_outcome_name((enum ew_outcome)s->outcome));
+		    s->outcome == EW_OUT_PAYLOAD
+			? "data flowed"
+			: ew_outcome_name((enum ew_outcome)s->outcome));
 	if (e->parts.p)
 		ew_signal_posture(s, c->src.workload);
 	say_context(e, s);
@@ -377,7 +404,8 @@ ew_edge_explain(struct ew_detect *d, const struct ew_contact *c, const struct ew
 	say_sentence(c, e, target, s);
 	say_evidence(c, e, now, s);
 	snprintf(s->benign, sizeof(s->benign),
-	    "a release of %.80s that adds this dependency, or somebody working on it by hand",
+	    "a release of %.80s that adds this dependency, or somebody working on it "
+	    "by hand",
 	    ew_detect_peer_name(c->src.workload));
 }
 
@@ -385,7 +413,8 @@ ew_edge_explain(struct ew_detect *d, const struct ew_contact *c, const struct ew
 
 /* The young and the newly watched may be unusual: people get one row, not a page. */
 static void
-cap_young(const struct ew_edge_case *e, enum ew_edge_role role, int64_t a, struct ew_signal *s)
+cap_young(const struct ew_edge_case *e, enum ew_edge_role role, int64_t a,
+    struct ew_signal *s)
 {
 	if (role == EW_ROLE_SENSITIVE) {
 		if (e->novelty.is_cold_install && e->novelty.was_there && !e->is_hard) {
@@ -395,12 +424,13 @@ cap_young(const struct ew_edge_case *e, enum ew_edge_role role, int64_t a, struc
 		return;
 	}
 	if (e->novelty.src_age_ns < a)
-		ew_signal_cap(s, YOUNG_CAP, "the workload is younger than the learning time");
+		ew_signal_cap(s, YOUNG_CAP,
+		    "the workload is younger than the learning time");
 }
 
 void
-ew_edge_signal(struct ew_detect *d, const struct ew_contact *c, const struct ew_judgement *j,
-    enum ew_edge_role role, struct ew_mono now)
+ew_edge_signal(struct ew_detect *d, const struct ew_contact *c,
+    const struct ew_judgement *j, enum ew_edge_role role, struct ew_mono now)
 {
 	enum ew_outcome outcome = ew_edge_outcome(c->ev);
 
@@ -412,7 +442,8 @@ ew_edge_signal(struct ew_detect *d, const struct ew_contact *c, const struct ew_
 		d->counters.suppressed++;
 		return;
 	}
-	struct ew_track *t = ew_detect_track(d, ew_detect_edge_key(c, j), TRACK_WINDOW_NS, now);
+	struct ew_track *t =
+	    ew_detect_track(d, ew_detect_edge_key(c, j), TRACK_WINDOW_NS, now);
 	bool is_better = rank(outcome) > rank((enum ew_outcome)t->outcome);
 	bool is_due = !t->id && now.ns - t->last_ns >= RESCORE_NS;
 

@@ -30,3 +30,4 @@ libew_detect_a_SOURCES += %D%/sensitive_access.c
 libew_detect_a_SOURCES += %D%/sketch.c
 libew_detect_a_SOURCES += %D%/sketch.h
 libew_detect_a_SOURCES += %D%/track.c
+libew_detect_a_SOURCES += %D%/scan_hit.c

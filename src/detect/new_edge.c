@@ -61,7 +61,8 @@ ew_edge_hold(struct ew_detect *d, const struct ew_signal *s)
 			slot = h;
 	}
 	if (!slot) {
-		d->counters.state_refused++; /* it stays discounted: one row less certain */
+		d->counters
+		    .state_refused++; /* it stays discounted: one row less certain */
 		return;
 	}
 	release(slot);
@@ -70,7 +71,8 @@ ew_edge_hold(struct ew_detect *d, const struct ew_signal *s)
 	slot->signal->src = ew_workload_get(s->src);
 	slot->signal->dst = s->dst ? ew_workload_get(s->dst) : NULL;
 	for (int i = 0; i < EW_SAMPLES_MAX; i++)
-		slot->signal->samples[i].workload = NULL; /* borrowed then, maybe gone now */
+		slot->signal->samples[i].workload =
+		    NULL; /* borrowed then, maybe gone now */
 	slot->detector = d->current;
 }
 
@@ -90,9 +92,8 @@ static void
 settle(struct ew_detect *d, struct held *h, struct ew_mono now)
 {
 	struct ew_signal *s = h->signal;
-	const struct ew_edge *edge = s->dst
-	    ? ew_graph_find(d->graph, s->src, s->dst, s->proto, s->port)
-	    : NULL;
+	const struct ew_edge *edge =
+	    s->dst ? ew_graph_find(d->graph, s->src, s->dst, s->proto, s->port) : NULL;
 	unsigned replicas = s->src->instances;
 	unsigned with = edge ? edge->replicas : 1;
 	uint8_t running = d->current;
@@ -107,8 +108,9 @@ settle(struct ew_detect *d, struct held *h, struct ew_mono now)
 	s->hold_until_ns = 0;
 	if (replicas >= 2 && with * 2 < replicas) {
 		ew_signal_reason(s, discount_of(s),
-		    "only %u of %u replicas do it: no release (change window taken back)", with,
-		    replicas);
+		    "only %u of %u replicas do it: no release (change window taken "
+		    "back)",
+		    with, replicas);
 		ew_detect_emit(d, s, t, now);
 	}
 	d->current = running;

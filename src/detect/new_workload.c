@@ -50,19 +50,23 @@ judge(struct ew_detect *d, const struct new_workload_state *st, struct ew_worklo
 	t->count++;
 	ew_signal_begin_workload(d, &s, w, now);
 	s.count = t->count;
-	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_BASE), "first sight of this workload");
+	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_BASE),
+	    "first sight of this workload");
 	ew_signal_posture(&s, w);
 	if (is_unmanaged)
-		ew_signal_reason(&s, 15, "nothing manages it, while %u of %u workloads here are managed",
+		ew_signal_reason(&s, 15,
+		    "nothing manages it, while %u of %u workloads here are managed",
 		    st->managed, st->all);
 	if (w->image_repo[0] && !ew_graph_has_image(d->graph, w->image_repo, w))
 		ew_signal_reason(&s, 10, "image %.80s was never seen", w->image_repo);
 	if (has_open_incident(d, now))
 		ew_signal_reason(&s, 10, "it appeared while an incident is open");
-	snprintf(s.sentence, sizeof(s.sentence), "%.150s runs here for the first time", w->name);
+	snprintf(s.sentence, sizeof(s.sentence), "%.150s runs here for the first time",
+	    w->name);
 	if (t->count > 1)
 		snprintf(s.sentence, sizeof(s.sentence),
-		    "%u workloads of %.120s run here for the first time", t->count, group);
+		    "%u workloads of %.120s run here for the first time", t->count,
+		    group);
 	snprintf(s.benign, sizeof(s.benign), "a planned installation of %.100s", group);
 	if (s.score < 30 || (t->id && s.score < t->score))
 		return;
@@ -70,8 +74,8 @@ judge(struct ew_detect *d, const struct new_workload_state *st, struct ew_worklo
 }
 
 static void
-new_workload_on_lifecycle(struct ew_detect *d, void *state, const struct ew_lifecycle *life,
-    struct ew_mono now)
+new_workload_on_lifecycle(struct ew_detect *d, void *state,
+    const struct ew_lifecycle *life, struct ew_mono now)
 {
 	struct new_workload_state *st = state;
 

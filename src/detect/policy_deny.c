@@ -11,7 +11,8 @@
 enum { OPT_SCORE, OPT_DEDUP };
 static const struct ew_detector_option options[] = {
 	{ "score", EW_UNIT_POINTS, 75, 0, 100, "Points of a denied edge (3.24)" },
-	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000, "One signal per edge in this time (3.24)" },
+	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000,
+	    "One signal per edge in this time (3.24)" },
 };
 
 static void
@@ -31,7 +32,8 @@ policy_deny_on_contact(struct ew_detect *d, void *state, const struct ew_contact
 	}
 	ew_signal_begin(d, &s, c, now);
 	s.outcome = (uint8_t)ew_edge_outcome(c->ev);
-	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_SCORE), "an operator denied this edge");
+	ew_signal_reason(&s, (int)ew_detect_option(d, OPT_SCORE),
+	    "an operator denied this edge");
 	ew_signal_sample(&s, c, (enum ew_outcome)s.outcome);
 	ew_signal_target(c, target, sizeof(target));
 	snprintf(s.sentence, sizeof(s.sentence), "%.100s tried %.120s, which is denied",
@@ -45,7 +47,8 @@ const struct ew_detector ew_detector_policy_deny = {
 	.technique = { "T1021" },
 	.tactic = EW_TACTIC_NONE,
 	.family = EW_FAMILY_POLICY,
-	.kinds = EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM),
+	.kinds =
+	    EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM),
 	.verdicts = 1 << EW_VERDICT_DENIED,
 	.options = options,
 	.n_options = sizeof(options) / sizeof(options[0]),

@@ -21,7 +21,8 @@ role_reversal_on_contact(struct ew_detect *d, void *state, const struct ew_conta
 		return;
 	struct ew_workload_view view;
 
-	if (!ew_graph_view(d->graph, c->src.workload, now, &view) || !view.is_server_only)
+	if (!ew_graph_view(d->graph, c->src.workload, now, &view) ||
+	    !view.is_server_only)
 		return;
 	struct ew_edge_case e;
 	struct ew_signal s;
@@ -29,7 +30,8 @@ role_reversal_on_contact(struct ew_detect *d, void *state, const struct ew_conta
 	ew_edge_case(d, c, j, ew_edge_role(d, c, j), now, &e);
 	if (!e.in.role_reversal || e.parts.total < 30)
 		return;
-	const int64_t window = INT64_C(6) * 3600 * EW_NS_PER_S; /* as for the edge itself */
+	const int64_t window =
+	    INT64_C(6) * 3600 * EW_NS_PER_S; /* as for the edge itself */
 	struct ew_track *t = ew_detect_track(d, ew_detect_edge_key(c, j), window, now);
 
 	t->count++;

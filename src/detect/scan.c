@@ -26,127 +26,36 @@
  * An established contact gets its weight when it closes or after two seconds.
  */
 
-enum {
-	OPT_THRESHOLD,
-	OPT_HALF_LIFE,
-	OPT_BASE,
-	OPT_DEDUP,
-	OPT_DARK,
-	OPT_REFUSED,
-	OPT_HALFOPEN,
-	OPT_EMPTY,
-	OPT_SILENT,
-	OPT_PAYLOAD,
-};
-
 static const struct ew_detector_option options[] = {
-	{ "threshold", EW_UNIT_HUNDREDTHS, 800, 100, 10000, "Score above which it is a scan (3.5)" },
-	{ "half_life", EW_UNIT_MS, 600000, 1000, 86400000, "The score halves in this time (3.5)" },
+	{ "threshold", EW_UNIT_HUNDREDTHS, 800, 100, 10000,
+	    "Score above which it is a scan (3.5)" },
+	{ "half_life", EW_UNIT_MS, 600000, 1000, 86400000,
+	    "The score halves in this time (3.5)" },
 	{ "base", EW_UNIT_POINTS, 65, 0, 100, "Points of a scan by a workload (3.5)" },
-	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000, "One signal per instance in this time" },
+	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000,
+	    "One signal per instance in this time" },
 	{ "weight_dark", EW_UNIT_HUNDREDTHS, 250, 0, 1000,
 	    "Nobody's address, and stealth probes (3.5)" },
-	{ "weight_refused", EW_UNIT_HUNDREDTHS, 200, 0, 1000, "Refused or unanswered (3.5)" },
-	{ "weight_halfopen", EW_UNIT_HUNDREDTHS, 150, 0, 1000, "Reset after the answer (3.5)" },
+	{ "weight_refused", EW_UNIT_HUNDREDTHS, 200, 0, 1000,
+	    "Refused or unanswered (3.5)" },
+	{ "weight_halfopen", EW_UNIT_HUNDREDTHS, 150, 0, 1000,
+	    "Reset after the answer (3.5)" },
 	{ "weight_empty", EW_UNIT_HUNDREDTHS, 100, 0, 1000,
 	    "Connected, no client data, closed within 2 s (3.5)" },
 	{ "weight_silent", EW_UNIT_HUNDREDTHS, 50, 0, 1000,
 	    "UDP without answer, echo to a live peer (3.5)" },
-	{ "weight_payload", EW_UNIT_HUNDREDTHS, 25, 0, 1000, "Established and used (3.5)" },
+	{ "weight_payload", EW_UNIT_HUNDREDTHS, 25, 0, 1000,
+	    "Established and used (3.5)" },
 };
 
 #define SLOW_HALF_LIFE_NS (INT64_C(86400) * EW_NS_PER_S) /* 3.6 */
-#define WEIGH_AFTER_NS (2 * EW_NS_PER_S)		/* 3.5 */
-#define REFUND_NS (INT64_C(600) * EW_NS_PER_S)		/* 3.5: cold boot, 10 min */
-#define PORTS_BEFORE_DISCOUNT_ENDS 5			/* 3.5 */
-#define UPDATE_EVERY_NS (INT64_C(60) * EW_NS_PER_S)	/* ours */
-#define PROTO_ICMP 1
+#define WEIGH_AFTER_NS (2 * EW_NS_PER_S)		 /* 3.5 */
+#define REFUND_NS (INT64_C(600) * EW_NS_PER_S)		 /* 3.5: cold boot, 10 min */
+
+#define UPDATE_EVERY_NS (INT64_C(60) * EW_NS_PER_S) /* ours */
 #define PROTO_TCP 6
-#define PROTO_UDP 17
-#define PROTO_ICMP6 58
-
-/* --- weights ------------------------------------------------------------------------------- */
-
-static uint32_t
-weight_q16(const struct ew_detect *d, enum ew_walk_outcome outcome)
-{
-	static const uint8_t option[EW_WALK_OUTCOMES] = {
-		[EW_WALK_DARK] = OPT_DARK,
-		[EW_WALK_PROBE] = OPT_DARK,
-		[EW_WALK_REFUSED] = OPT_REFUSED,
-		[EW_WALK_UNANSWERED] = OPT_REFUSED,
-		[EW_WALK_HALFOPEN] = OPT_HALFOPEN,
-		[EW_WALK_EMPTY] = OPT_EMPTY,
-		[EW_WALK_SILENT] = OPT_SILENT,
-		[EW_WALK_PAYLOAD] = OPT_PAYLOAD,
-	};
-
-	return (uint32_t)(ew_detect_option(d, option[outcome]) * 65536 / 100);
-}
-
-static bool
-is_plain_address(const struct ew_workload *w)
-{
-	return w->cls != EW_PEER_WORKLOAD || (w->name[0] == 'i' && w->name[1] == 'p' &&
-						  w->name[2] == '/');
-}
-
-static bool
-is_echo(const struct ew_contact *c)
-{
-	return c->ev->tuple.proto == PROTO_ICMP || c->ev->tuple.proto == PROTO_ICMP6;
-}
-
-static bool
-is_sensitive_port(struct ew_detect *d, const struct ew_contact *c)
-{
-	struct ew_sensitive target;
-
-	ew_graph_sensitivity(d->graph, c, &target);
-	return target.cls >= EW_SENS_DATA;
-}
-
-/* The first ports on one destination may be a program that waits for its database. */
-static bool
-is_beyond_first_ports(struct ew_walk *w, uint64_t dst, uint16_t port)
-{
-	if (w->last_dst != dst) {
-		w->last_dst = dst;
-		w->n_last_ports = 0;
-	}
-	for (int i = 0; i < w->n_last_ports && i < 4; i++)
-		if (w->last_ports[i] == port)
-			return false;
-	if (w->n_last_ports < 4)
-		w->last_ports[w->n_last_ports] = port;
-	if (w->n_last_ports < UINT8_MAX)
-		w->n_last_ports++;
-	return w->n_last_ports > PORTS_BEFORE_DISCOUNT_ENDS;
-}
-
-/* Cold boot: in the source's startup, or while we have not watched for A ourselves. */
-static bool
-is_cold(struct ew_detect *d, const struct ew_contact *c, struct ew_mono now)
-{
-	return c->src.in_startup ||
-	    ew_graph_observed_ns(d->graph, now) < d->conf.minimum_age_ns;
-}
 
 /* --- the walk ------------------------------------------------------------------------------ */
-
-static uint64_t
-destination_key(const struct ew_contact *c)
-{
-	const struct ew_workload *w = c->dst.workload;
-
-	if (!is_plain_address(w))
-		return ew_detect_hash(w->name); /* replicas count once */
-	uint64_t a, b;
-
-	memcpy(&a, c->ev->tuple.dst.b, 8);
-	memcpy(&b, c->ev->tuple.dst.b + 8, 8);
-	return ew_detect_mix(a, b);
-}
 
 static void
 decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
@@ -154,7 +63,7 @@ decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 	int64_t dt = now.ns - w->t_ns;
 
 	w->fast_q16 = ew_fixed_decay(w->fast_q16, dt / EW_NS_PER_MS,
-	    ew_detect_option(d, OPT_HALF_LIFE));
+	    ew_detect_option(d, SCAN_OPT_HALF_LIFE));
 	w->slow_q16 = ew_fixed_decay(w->slow_q16, dt / EW_NS_PER_MS,
 	    SLOW_HALF_LIFE_NS / EW_NS_PER_MS);
 	if (w->slow_q16 < EW_Q16_ONE / 2)
@@ -162,20 +71,8 @@ decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 	w->t_ns = now.ns;
 }
 
-struct hit {
-	enum ew_walk_outcome outcome;
-	uint64_t dst, contact;
-	uint32_t weight_q16;
-	bool is_sensitive, is_refundable;
-	uint16_t port;
-	uint8_t proto, tool;
-	uint64_t flow_id;
-	struct ew_addr addr;
-	struct ew_workload *workload;
-};
-
 static void
-keep_sample(struct ew_walk *w, const struct hit *h, struct ew_mono now)
+keep_sample(struct ew_walk *w, const struct ew_walk_hit *h, struct ew_mono now)
 {
 	if (w->n_samples == EW_WALK_SAMPLES)
 		return;
@@ -191,7 +88,8 @@ keep_sample(struct ew_walk *w, const struct hit *h, struct ew_mono now)
 }
 
 static void
-count_hit(struct ew_detect *d, struct ew_walk *w, const struct hit *h, struct ew_mono now)
+count_hit(struct ew_detect *d, struct ew_walk *w, const struct ew_walk_hit *h,
+    struct ew_mono now)
 {
 	decay_to(d, w, now);
 	w->fast_q16 += h->weight_q16;
@@ -236,17 +134,19 @@ static void
 score_scan(struct ew_detect *d, const struct ew_walk *w, struct ew_signal *s)
 {
 	uint32_t score = w->fast_q16 / 656; /* hundredths */
-	int base = (int)ew_detect_option(d, OPT_BASE);
+	int base = (int)ew_detect_option(d, SCAN_OPT_BASE);
 
 	ew_signal_reason(s, w->is_node && base > 60 ? 60 : base,
 	    "%u new contacts in a row, scan score %u.%02u (limit %lld)", w->n_contacts,
-	    score / 100, score % 100, (long long)ew_detect_option(d, OPT_THRESHOLD) / 100);
+	    score / 100, score % 100,
+	    (long long)ew_detect_option(d, SCAN_OPT_THRESHOLD) / 100);
 	if (w->n_reached)
 		ew_signal_reason(s, 10, "%u of them connected", w->n_reached);
 	if (w->n_sensitive)
 		ew_signal_reason(s, 10, "sensitive ports among them");
 	if (w->n_out[EW_WALK_DARK] >= 3)
-		ew_signal_reason(s, 5, "%u to addresses nobody has", w->n_out[EW_WALK_DARK]);
+		ew_signal_reason(s, 5, "%u to addresses nobody has",
+		    w->n_out[EW_WALK_DARK]);
 	if (ew_tool_name(w->tool))
 		ew_signal_reason(s, 5, "packets look like %s", ew_tool_name(w->tool));
 	if (ew_graph_labels(d->graph, w->src) & EW_LABEL_SCANNER)
@@ -254,7 +154,8 @@ score_scan(struct ew_detect *d, const struct ew_walk *w, struct ew_signal *s)
 }
 
 static void
-emit_scan(struct ew_detect *d, struct ew_walk *w, struct ew_track *t, struct ew_mono now)
+emit_scan(struct ew_detect *d, struct ew_walk *w, struct ew_track *t,
+    struct ew_mono now)
 {
 	struct ew_signal s;
 
@@ -267,14 +168,16 @@ emit_scan(struct ew_detect *d, struct ew_walk *w, struct ew_track *t, struct ew_
 	if (s.hosts == 1 && w->n_samples) {
 		const struct ew_walk_sample *m = &w->samples[0];
 		char addr[EW_ADDR_TEXT];
-		bool is_named = m->workload && !is_plain_address(m->workload);
+		bool is_named = m->workload && !ew_walk_is_plain(m->workload);
 
-		snprintf(s.sentence, sizeof(s.sentence), "%.80s is scanning %.80s: %u ports",
-		    w->src->name, is_named ? m->workload->name : ew_addr_format(&m->dst, addr),
+		snprintf(s.sentence, sizeof(s.sentence),
+		    "%.80s is scanning %.80s: %u ports", w->src->name,
+		    is_named ? m->workload->name : ew_addr_format(&m->dst, addr),
 		    s.ports);
 	} else {
 		snprintf(s.sentence, sizeof(s.sentence),
-		    "%.80s is scanning: %u addresses, %u ports", w->src->name, s.hosts, s.ports);
+		    "%.80s is scanning: %u addresses, %u ports", w->src->name, s.hosts,
+		    s.ports);
 	}
 	if (s.score < t->score)
 		s.score = t->score; /* what was seen stays seen */
@@ -287,9 +190,9 @@ emit_scan(struct ew_detect *d, struct ew_walk *w, struct ew_track *t, struct ew_
 static void
 judge(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 {
-	int64_t limit = ew_detect_option(d, OPT_THRESHOLD) * 65536 / 100;
+	int64_t limit = ew_detect_option(d, SCAN_OPT_THRESHOLD) * 65536 / 100;
 	struct ew_track *t = ew_detect_track_find(d, d->current, w->key);
-	int64_t window = ew_detect_option_ns(d, OPT_DEDUP);
+	int64_t window = ew_detect_option_ns(d, SCAN_OPT_DEDUP);
 
 	if (t && t->id && now.ns - t->first_ns < window) {
 		/* It goes on: tell again when it has doubled, the rest on the tick. */
@@ -300,7 +203,9 @@ judge(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 	if (w->fast_q16 <= limit)
 		return;
 	t = ew_detect_track(d, w->key, 0, now);
-	*t = (struct ew_track){ .key = w->key, .detector = d->current, .first_ns = w->first_ns,
+	*t = (struct ew_track){ .key = w->key,
+		.detector = d->current,
+		.first_ns = w->first_ns,
 		.last_ns = now.ns };
 	emit_scan(d, w, t, now);
 }
@@ -318,15 +223,15 @@ weigh_pending(struct ew_detect *d, struct ew_walks *walks, struct ew_walk_pendin
     bool is_closed, struct ew_mono now)
 {
 	struct ew_walk *w = ew_walks_find(walks, p->key);
-	enum ew_walk_outcome outcome = is_closed && !p->is_used ? EW_WALK_EMPTY
-								: EW_WALK_PAYLOAD;
+	enum ew_walk_outcome outcome =
+	    is_closed && !p->is_used ? EW_WALK_EMPTY : EW_WALK_PAYLOAD;
 
 	if (w && !ew_seen_before(&w->seen, p->contact, now.ns)) {
-		struct hit h = {
+		struct ew_walk_hit h = {
 			.outcome = outcome,
 			.dst = p->dst_key,
 			.contact = p->contact,
-			.weight_q16 = weight_q16(d, outcome) / (p->quarter ? 4 : 1),
+			.weight_q16 = ew_walk_weight(d, outcome) / (p->quarter ? 4 : 1),
 			.is_sensitive = p->is_sensitive,
 			.port = p->port,
 			.proto = p->proto,
@@ -342,13 +247,6 @@ weigh_pending(struct ew_detect *d, struct ew_walks *walks, struct ew_walk_pendin
 	*p = (struct ew_walk_pending){ 0 };
 }
 
-static uint64_t
-contact_key(const struct ew_contact *c)
-{
-	return ew_detect_mix(destination_key(c),
-	    (uint64_t)c->ev->tuple.proto << 16 | ew_contact_port(c));
-}
-
 /* It came up after all: what its failure cost is given back (6, cold boot). */
 static void
 refund(struct ew_detect *d, struct ew_walk *w, uint64_t contact, struct ew_mono now)
@@ -359,8 +257,8 @@ refund(struct ew_detect *d, struct ew_walk *w, uint64_t contact, struct ew_mono 
 		if (w->refund[i].contact != contact || ago > REFUND_NS)
 			continue;
 		decay_to(d, w, now);
-		uint32_t left = ew_fixed_decay(w->refund[i].weight_q16, ago / EW_NS_PER_MS,
-		    ew_detect_option(d, OPT_HALF_LIFE));
+		uint32_t left = ew_fixed_decay(w->refund[i].weight_q16,
+		    ago / EW_NS_PER_MS, ew_detect_option(d, SCAN_OPT_HALF_LIFE));
 		w->fast_q16 -= left < w->fast_q16 ? left : w->fast_q16;
 		w->slow_q16 -= left < w->slow_q16 ? left : w->slow_q16;
 		w->refund[i].contact = 0;
@@ -383,138 +281,18 @@ walk_of(struct ew_detect *d, struct ew_walks *walks, const struct ew_contact *c,
 	return w;
 }
 
-/* EW_WALK_OUTCOMES: this event decides nothing. */
-static enum ew_walk_outcome
-classify(struct ew_detect *d, const struct ew_contact *c, const struct ew_judgement *j,
-    struct ew_mono now)
-{
-	bool is_dark = c->dst.workload->cls == EW_PEER_DARK;
-
-	switch ((enum ew_flow_kind)c->ev->kind) {
-	case EW_FLOW_ARP:
-		return is_dark && c->ev->u.arp.answered == 2 ? EW_WALK_DARK : EW_WALK_OUTCOMES;
-	case EW_FLOW_NDP:
-		return is_dark && c->ev->u.ndp.answered == 2 ? EW_WALK_DARK : EW_WALK_OUTCOMES;
-	case EW_FLOW_PROBE: {
-		struct ew_novelty n;
-
-		if (j->in_grace)
-			return EW_WALK_OUTCOMES; /* may be a flow older than we are */
-		ew_graph_novelty(d->graph, c, j, now, &n);
-		return n.is_pair_recent ? EW_WALK_OUTCOMES : EW_WALK_PROBE;
-	}
-	case EW_FLOW_ATTEMPT:
-		return is_dark ? EW_WALK_DARK : EW_WALK_OUTCOMES;
-	case EW_FLOW_REFUSED:
-		return is_dark ? EW_WALK_DARK : EW_WALK_REFUSED;
-	case EW_FLOW_UNANSWERED:
-		if (is_dark)
-			return EW_WALK_DARK;
-		return c->ev->tuple.proto == PROTO_TCP ? EW_WALK_UNANSWERED : EW_WALK_SILENT;
-	case EW_FLOW_HALFOPEN:
-		return EW_WALK_HALFOPEN;
-	case EW_FLOW_ESTABLISHED:
-		return is_echo(c) ? EW_WALK_SILENT : EW_WALK_PAYLOAD;
-	case EW_FLOW_MIDSTREAM:
-	case EW_FLOW_PAYLOAD:
-	case EW_FLOW_TURNS:
-	case EW_FLOW_UPDATE:
-	case EW_FLOW_CLOSE:
-	case EW_FLOW_DNS:
-	case EW_FLOW_DHCP:
-	case EW_FLOW_GAP:
-		break;
-	}
-	return EW_WALK_OUTCOMES;
-}
-
-static bool
-is_failure(enum ew_walk_outcome outcome)
-{
-	return outcome == EW_WALK_REFUSED || outcome == EW_WALK_UNANSWERED ||
-	    outcome == EW_WALK_HALFOPEN;
-}
-
-static struct hit
-make_hit(struct ew_detect *d, struct ew_walk *w, const struct ew_contact *c,
-    enum ew_walk_outcome outcome, struct ew_mono now)
-{
-	struct ew_workload_view view = { 0 };
-	bool is_named = !is_plain_address(c->dst.workload);
-	struct hit h = {
-		.outcome = outcome,
-		.dst = destination_key(c),
-		.contact = contact_key(c),
-		.weight_q16 = weight_q16(d, outcome),
-		.is_sensitive = is_sensitive_port(d, c),
-		.port = ew_contact_port(c),
-		.proto = c->ev->kind == EW_FLOW_ARP ? 0 : c->ev->tuple.proto,
-		.tool = (uint8_t)(c->ev->flags >> EW_FLOW_F_HINT_SHIFT & 7),
-		.flow_id = c->ev->flow_id,
-		.addr = c->ev->tuple.dst,
-		.workload = c->dst.workload,
-	};
-	bool is_beyond = is_beyond_first_ports(w, h.dst, h.port);
-
-	/* An echo to nobody: less sure than a connection, as a monitor may do it. */
-	if (outcome == EW_WALK_DARK && is_echo(c))
-		h.weight_q16 = weight_q16(d, EW_WALK_REFUSED);
-	if (c->resolved == 1) {
-		h.weight_q16 /= 4;
-		return h;
-	}
-	if (is_named && !is_beyond && is_cold(d, c, now)) {
-		if (is_failure(outcome) && !h.is_sensitive) {
-			h.weight_q16 /= 4;
-			h.is_refundable = true;
-			return h;
-		}
-		/* An installation sees every working edge for the first time (B23). */
-		if (outcome == EW_WALK_PAYLOAD) {
-			h.weight_q16 /= 4;
-			return h;
-		}
-	}
-	if (c->resolved == 0 && ew_graph_view(d->graph, c->src.workload, now, &view) &&
-	    view.is_dns_disciplined)
-		h.weight_q16 += h.weight_q16 / 4;
-	return h;
-}
-
-static bool
-is_watched(const struct ew_contact *c, const struct ew_judgement *j)
-{
-	bool is_link = c->ev->kind == EW_FLOW_ARP || c->ev->kind == EW_FLOW_NDP;
-
-	switch ((enum ew_peer_class)c->src.workload->cls) {
-	case EW_PEER_WORKLOAD:
-	case EW_PEER_NODE:
-	case EW_PEER_GATEWAY:
-	case EW_PEER_GHOST:
-		break;
-	case EW_PEER_VIP:
-	case EW_PEER_DARK:
-	case EW_PEER_EXTERNAL:
-	case EW_PEER_MULTICAST:
-	case EW_PEER_UNRESOLVED:
-		return false;
-	}
-	if (is_link || c->ev->kind == EW_FLOW_PROBE)
-		return c->dst.workload->cls != EW_PEER_MULTICAST;
-	return !j->is_suppressed && j->verdict != EW_VERDICT_UNJUDGED;
-}
-
 /* TCP that was answered waits: two seconds, or its end, say whether it was used. */
 static bool
-defer(struct ew_detect *d, struct ew_walks *walks, const struct ew_walk *w, const struct hit *h,
-    struct ew_mono now)
+defer(struct ew_detect *d, struct ew_walks *walks, const struct ew_walk *w,
+    const struct ew_walk_hit *h, struct ew_mono now)
 {
 	if (h->outcome != EW_WALK_PAYLOAD || h->proto != PROTO_TCP || !h->flow_id)
 		return false;
 	struct ew_walk_pending *p = pending_slot(walks, h->flow_id);
 
 	if (p->flow_id)
-		weigh_pending(d, walks, p, false, now); /* two share a slot: weigh the older now */
+		weigh_pending(d, walks, p, false,
+		    now); /* two share a slot: weigh the older now */
 	*p = (struct ew_walk_pending){
 		.flow_id = h->flow_id,
 		.key = w->key,
@@ -523,7 +301,7 @@ defer(struct ew_detect *d, struct ew_walks *walks, const struct ew_walk *w, cons
 		.deadline_ns = now.ns + WEIGH_AFTER_NS,
 		.port = h->port,
 		.proto = h->proto,
-		.quarter = h->weight_q16 < weight_q16(d, EW_WALK_PAYLOAD),
+		.quarter = h->weight_q16 < ew_walk_weight(d, EW_WALK_PAYLOAD),
 		.is_sensitive = h->is_sensitive,
 		.dst = h->addr,
 		.workload = h->workload ? ew_workload_get(h->workload) : NULL,
@@ -537,26 +315,27 @@ scan_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 {
 	struct ew_walks *walks = state;
 
-	if (!is_watched(c, j))
+	if (!ew_walk_is_watched(c, j))
 		return;
 	if (c->ev->kind == EW_FLOW_PAYLOAD || c->ev->kind == EW_FLOW_CLOSE) {
 		struct ew_walk_pending *p = pending_slot(walks, c->ev->flow_id);
 
 		if (p->flow_id != c->ev->flow_id || !p->flow_id)
 			return;
-		p->is_used |= c->ev->kind == EW_FLOW_PAYLOAD || c->ev->side[0].bytes > 0;
+		p->is_used |=
+		    c->ev->kind == EW_FLOW_PAYLOAD || c->ev->side[0].bytes > 0;
 		if (c->ev->kind == EW_FLOW_CLOSE)
 			weigh_pending(d, walks, p, true, now);
 		return;
 	}
-	enum ew_walk_outcome outcome = classify(d, c, j, now);
+	enum ew_walk_outcome outcome = ew_walk_classify(d, c, j, now);
 	if (outcome == EW_WALK_OUTCOMES)
 		return;
 	struct ew_walk *w = walk_of(d, walks, c, j, now);
 
 	if (outcome == EW_WALK_PAYLOAD)
-		refund(d, w, contact_key(c), now);
-	struct hit h = make_hit(d, w, c, outcome, now);
+		refund(d, w, ew_walk_contact_key(c), now);
+	struct ew_walk_hit h = ew_walk_make_hit(d, w, c, outcome, now);
 
 	if (defer(d, walks, w, &h, now) || ew_seen_before(&w->seen, h.contact, now.ns))
 		return;
@@ -580,10 +359,11 @@ scan_on_tick(struct ew_detect *d, void *state, struct ew_mono now)
 	walks->next_expire_ns = now.ns + UPDATE_EVERY_NS;
 	for (uint32_t i = 0; i <= walks->mask; i++) {
 		struct ew_walk *w = &walks->table[i];
-		struct ew_track *t = w->key ? ew_detect_track_find(d, d->current, w->key) : NULL;
+		struct ew_track *t =
+		    w->key ? ew_detect_track_find(d, d->current, w->key) : NULL;
 
 		if (t && t->id && w->n_contacts > t->mark &&
-		    now.ns - t->first_ns < ew_detect_option_ns(d, OPT_DEDUP))
+		    now.ns - t->first_ns < ew_detect_option_ns(d, SCAN_OPT_DEDUP))
 			emit_scan(d, w, t, now);
 	}
 	ew_walks_expire(d, walks, now);
@@ -637,13 +417,21 @@ scan_save(const struct ew_detect *d, const void *state, struct ew_mono now,
 	(void)now;
 	for (uint32_t i = 0; i <= walks->mask; i++) {
 		const struct ew_walk *w = &walks->table[i];
-		struct ew_detect_record r = { .detector = "scan", .version = WALK_VERSION,
+		struct ew_detect_record r = { .detector = "scan",
+			.version = WALK_VERSION,
 			.size = sizeof(struct saved_walk) };
-		struct saved_walk s = { .fast_q16 = w->fast_q16, .slow_q16 = w->slow_q16,
-			.t_ns = w->t_ns, .first_ns = w->first_ns, .last_ns = w->last_ns,
-			.slow_since_ns = w->slow_since_ns, .n_contacts = w->n_contacts,
-			.n_sensitive = w->n_sensitive, .n_reached = w->n_reached,
-			.hosts = w->hosts, .ports = w->ports, .seen = w->seen };
+		struct saved_walk s = { .fast_q16 = w->fast_q16,
+			.slow_q16 = w->slow_q16,
+			.t_ns = w->t_ns,
+			.first_ns = w->first_ns,
+			.last_ns = w->last_ns,
+			.slow_since_ns = w->slow_since_ns,
+			.n_contacts = w->n_contacts,
+			.n_sensitive = w->n_sensitive,
+			.n_reached = w->n_reached,
+			.hosts = w->hosts,
+			.ports = w->ports,
+			.seen = w->seen };
 
 		if (!w->key)
 			continue;
@@ -694,7 +482,8 @@ ew_walk_find(struct ew_detect *d, uint64_t key)
 bool
 ew_detect_is_scanning(struct ew_detect *d, uint64_t src_key, struct ew_mono now)
 {
-	const int64_t window = d->conf.options[d->scan_index][OPT_DEDUP] * EW_NS_PER_MS;
+	const int64_t window =
+	    d->conf.options[d->scan_index][SCAN_OPT_DEDUP] * EW_NS_PER_MS;
 	const struct ew_track *t = ew_detect_track_find(d, d->scan_index, src_key);
 
 	return t && t->id && now.ns - t->first_ns < window;
@@ -723,11 +512,12 @@ const struct ew_detector ew_detector_scan = {
 	.technique = { "T1046", "T1018" },
 	.tactic = EW_TACTIC_DISCOVERY,
 	.family = EW_FAMILY_SCAN,
-	.kinds = EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) | EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) | EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_CLOSE) | EW_FLOW_KIND_BIT(EW_FLOW_PROBE) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_ARP) | EW_FLOW_KIND_BIT(EW_FLOW_NDP),
+	.kinds = EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) | EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) | EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) | EW_FLOW_KIND_BIT(EW_FLOW_CLOSE) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_PROBE) | EW_FLOW_KIND_BIT(EW_FLOW_ARP) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_NDP),
 	.verdicts = 1 << EW_VERDICT_UNJUDGED | 1 << EW_VERDICT_CANDIDATE |
 	    1 << EW_VERDICT_NOVEL | 1 << EW_VERDICT_DENIED,
 	.options = options,

@@ -20,18 +20,20 @@ static const struct ew_detector_option options[] = {
 	    "Score of one instance above which it is a slow scan (3.6)" },
 	{ "workload_threshold", EW_UNIT_HUNDREDTHS, 1400, 100, 10000,
 	    "The same for the sum over a workload's instances (3.6)" },
-	{ "span", EW_UNIT_MS, 900000, 0, 86400000, "The contacts span at least this time (3.6)" },
+	{ "span", EW_UNIT_MS, 900000, 0, 86400000,
+	    "The contacts span at least this time (3.6)" },
 	{ "base", EW_UNIT_POINTS, 55, 0, 100, "Points of a slow scan (3.6)" },
-	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000, "One signal per instance in this time" },
+	{ "dedup", EW_UNIT_MS, 21600000, 1000, 604800000,
+	    "One signal per instance in this time" },
 };
 #define MATURITY_Q16 26214 /* 0.4, section 2 */
-
 
 static void
 emit(struct ew_detect *d, const struct ew_walk *w, uint64_t key, uint64_t slow_q16,
     uint32_t instances, struct ew_mono now)
 {
-	struct ew_track *t = ew_detect_track(d, key, ew_detect_option_ns(d, OPT_DEDUP), now);
+	struct ew_track *t =
+	    ew_detect_track(d, key, ew_detect_option_ns(d, OPT_DEDUP), now);
 	struct ew_signal s;
 	uint64_t hundredths = slow_q16 / 656;
 	char span[16];
@@ -48,11 +50,13 @@ emit(struct ew_detect *d, const struct ew_walk *w, uint64_t key, uint64_t slow_q
 	if (w->n_sensitive)
 		ew_signal_reason(&s, 10, "sensitive ports among them");
 	if (w->n_out[EW_WALK_DARK] >= 3)
-		ew_signal_reason(&s, 5, "%u to addresses nobody has", w->n_out[EW_WALK_DARK]);
+		ew_signal_reason(&s, 5, "%u to addresses nobody has",
+		    w->n_out[EW_WALK_DARK]);
 	if (ew_graph_labels(d->graph, w->src) & EW_LABEL_SCANNER)
 		ew_signal_cap(&s, 49, "it is labelled a scanner");
-	snprintf(s.sentence, sizeof(s.sentence), "%.100s%s is probing slowly: %u addresses, %u ports in %s",
-	    w->src->name, instances > 1 ? " (several replicas)" : "", s.hosts, s.ports, span);
+	snprintf(s.sentence, sizeof(s.sentence),
+	    "%.100s%s is probing slowly: %u addresses, %u ports in %s", w->src->name,
+	    instances > 1 ? " (several replicas)" : "", s.hosts, s.ports, span);
 	ew_detect_emit(d, &s, t, now);
 	ew_graph_quarantine(d->graph, w->src, now);
 }
@@ -121,11 +125,11 @@ const struct ew_detector ew_detector_scan_slow = {
 	.technique = { "T1046", "T1018" },
 	.tactic = EW_TACTIC_DISCOVERY,
 	.family = EW_FAMILY_SCAN,
-	.kinds = EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) | EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) | EW_FLOW_KIND_BIT(EW_FLOW_CLOSE) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_PROBE) | EW_FLOW_KIND_BIT(EW_FLOW_ARP) |
-	    EW_FLOW_KIND_BIT(EW_FLOW_NDP),
+	.kinds = EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) | EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) | EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_CLOSE) | EW_FLOW_KIND_BIT(EW_FLOW_PROBE) |
+	    EW_FLOW_KIND_BIT(EW_FLOW_ARP) | EW_FLOW_KIND_BIT(EW_FLOW_NDP),
 	.verdicts = 1 << EW_VERDICT_UNJUDGED | 1 << EW_VERDICT_CANDIDATE |
 	    1 << EW_VERDICT_NOVEL | 1 << EW_VERDICT_DENIED,
 	.options = options,

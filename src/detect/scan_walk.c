@@ -52,7 +52,8 @@ ew_walks_find(const struct ew_walks *walks, uint64_t key)
 }
 
 struct ew_walk *
-ew_walks_get(struct ew_detect *d, struct ew_walks *walks, uint64_t key, struct ew_mono now)
+ew_walks_get(struct ew_detect *d, struct ew_walks *walks, uint64_t key,
+    struct ew_mono now)
 {
 	struct ew_walk *w = ew_walks_find(walks, key);
 
@@ -134,8 +135,8 @@ say_histogram(const struct ew_walk *w, struct ew_signal *s)
 		size_t used = strlen(text);
 
 		if (w->n_out[i])
-			snprintf(text + used, sizeof(text) - used, "%s%u %s", used ? ", " : "",
-			    w->n_out[i], outcome_names[i]);
+			snprintf(text + used, sizeof(text) - used, "%s%u %s",
+			    used ? ", " : "", w->n_out[i], outcome_names[i]);
 	}
 	ew_signal_evidence(s, "outcomes: %s", text);
 }
@@ -166,8 +167,8 @@ ew_walk_describe(const struct ew_walk *w, struct ew_signal *s)
 			.outcome = signal_outcome[m->outcome],
 		};
 		if (i < 5)
-			snprintf(ports + used, sizeof(ports) - used, "%s%u", used ? " " : "",
-			    m->port);
+			snprintf(ports + used, sizeof(ports) - used, "%s%u",
+			    used ? " " : "", m->port);
 	}
 	if (w->n_samples) {
 		s->proto = w->samples[0].proto;
@@ -178,12 +179,14 @@ ew_walk_describe(const struct ew_walk *w, struct ew_signal *s)
 		if (s->ports == 1)
 			s->port = w->samples[0].port;
 	}
-	ew_signal_evidence(s, "distinct: %u hosts, %u ports in %u contacts over %lld ms", s->hosts,
+	ew_signal_evidence(s,
+	    "distinct: %u hosts, %u ports in %u contacts over %lld ms", s->hosts,
 	    s->ports, w->n_contacts, (long long)span_ms);
 	say_histogram(w, s);
 	ew_signal_evidence(s, "first ports: %s", ports);
 	if (ew_tool_name(w->tool))
 		ew_signal_evidence(s, "tool: looks like %s", ew_tool_name(w->tool));
 	snprintf(s->benign, sizeof(s->benign),
-	    "an authorised scanner (label eastwatch.scanner) or a configuration with many dead endpoints");
+	    "an authorised scanner (label eastwatch.scanner) or a configuration with "
+	    "many dead endpoints");
 }

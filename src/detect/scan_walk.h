@@ -40,17 +40,19 @@ struct ew_walk_sample {
 struct ew_walk {
 	uint64_t key; /* 0 free */
 	uint32_t fast_q16, slow_q16;
-	int64_t t_ns;	       /* of both scores */
+	int64_t t_ns; /* of both scores */
 	int64_t first_ns, last_ns;
-	int64_t slow_since_ns; /* first contact of the slow walk */
+	int64_t slow_since_ns;	 /* first contact of the slow walk */
 	struct ew_workload *src; /* counted; NULL when loaded and not seen yet */
 	uint32_t instance;
-	uint32_t n_contacts, n_sensitive, n_reached; /* reached: some contact established */
+	uint32_t n_contacts, n_sensitive,
+	    n_reached; /* reached: some contact established */
 	uint32_t n_out[EW_WALK_OUTCOMES];
 	struct ew_distinct hosts, ports;
 	struct ew_seen seen;
 	uint8_t tool, n_samples, is_node;
-	uint16_t last_ports[4]; /* distinct ports tried on the newest destination, see discount */
+	uint16_t last_ports
+	    [4]; /* distinct ports tried on the newest destination, see discount */
 	uint64_t last_dst;
 	uint8_t n_last_ports;
 	struct {
@@ -64,8 +66,8 @@ struct ew_walk {
 /* The walk of an instance, NULL when it has none. Owned by scan.c's state. */
 struct ew_walk *ew_walk_find(struct ew_detect *d, uint64_t key);
 /* Slow scores of a workload's instances added up, Q16, decayed to now. */
-uint64_t ew_walk_sum(struct ew_detect *d, const struct ew_workload *src, struct ew_mono now,
-    uint32_t *ret_instances);
+uint64_t ew_walk_sum(struct ew_detect *d, const struct ew_workload *src,
+    struct ew_mono now, uint32_t *ret_instances);
 /* What both detectors say of it: counts, histogram, samples, tool. */
 void ew_walk_describe(const struct ew_walk *w, struct ew_signal *s);
 const char *ew_tool_name(uint8_t tool);

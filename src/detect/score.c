@@ -90,8 +90,8 @@ outcome_points(enum ew_outcome outcome)
 int
 ew_detect_posture_points(uint16_t posture)
 {
-	const uint16_t owner = EW_POSTURE_PRIVILEGED | EW_POSTURE_RUNTIME_SOCKET |
-	    EW_POSTURE_HOST_PID;
+	const uint16_t owner =
+	    EW_POSTURE_PRIVILEGED | EW_POSTURE_RUNTIME_SOCKET | EW_POSTURE_HOST_PID;
 	const uint16_t strong = EW_POSTURE_HOST_NETWORK | EW_POSTURE_CAP_SYS_ADMIN |
 	    EW_POSTURE_CAP_NET_ADMIN | EW_POSTURE_CAP_SYS_PTRACE;
 	int p = posture & owner ? 10 : posture & strong ? 6 : 0;

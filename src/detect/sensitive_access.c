@@ -19,9 +19,11 @@
 
 enum { OPT_KIT_ENTRIES, OPT_KIT_WINDOW, OPT_KIT_SCORE };
 static const struct ew_detector_option options[] = {
-	{ "kit_entries", EW_UNIT_COUNT, 3, 2, 16, "Distinct kit ports that make a kit (9.1)" },
+	{ "kit_entries", EW_UNIT_COUNT, 3, 2, 16,
+	    "Distinct kit ports that make a kit (9.1)" },
 	{ "kit_window", EW_UNIT_MS, 600000, 1000, 86400000, "Within this time (3.13)" },
-	{ "kit_score", EW_UNIT_POINTS, 90, 0, 100, "Points of a kit's port list (3.13)" },
+	{ "kit_score", EW_UNIT_POINTS, 90, 0, 100,
+	    "Points of a kit's port list (3.13)" },
 };
 
 #define KIT_TABLE 256
@@ -45,7 +47,8 @@ kit_of(struct sensitive_state *st, uint64_t key)
 {
 	struct kit *k = &st->kits[ew_detect_mix(key, 5) % KIT_TABLE];
 
-	if (k->key != key) /* another instance had the place: kits work within seconds */
+	if (k->key !=
+	    key) /* another instance had the place: kits work within seconds */
 		*k = (struct kit){ .key = key };
 	return k;
 }
@@ -86,7 +89,8 @@ judge_kit(struct ew_detect *d, struct sensitive_state *st, const struct ew_conta
 	if (distinct < (unsigned)ew_detect_option(d, OPT_KIT_ENTRIES) || control < 2)
 		return;
 	const int64_t dedup = INT64_C(6) * 3600 * EW_NS_PER_S; /* as 3.5 */
-	struct ew_track *t = ew_detect_track(d, ew_detect_mix(j->src_key, 6) | 1, dedup, now);
+	struct ew_track *t =
+	    ew_detect_track(d, ew_detect_mix(j->src_key, 6) | 1, dedup, now);
 	struct ew_signal s;
 
 	if (t->id && t->mark >= distinct)
@@ -100,9 +104,11 @@ judge_kit(struct ew_detect *d, struct sensitive_state *st, const struct ew_conta
 	    (long long)(window / EW_NS_PER_S));
 	ew_signal_sample(&s, c, (enum ew_outcome)s.outcome);
 	snprintf(s.sentence, sizeof(s.sentence),
-	    "%.100s works through an attack kit's port list: %s", c->src.workload->name, ports);
+	    "%.100s works through an attack kit's port list: %s", c->src.workload->name,
+	    ports);
 	ew_signal_evidence(&s, "kit ports: %s", ports);
-	snprintf(s.benign, sizeof(s.benign), "an authorised security scan (label eastwatch.scanner)");
+	snprintf(s.benign, sizeof(s.benign),
+	    "an authorised security scan (label eastwatch.scanner)");
 	ew_detect_emit(d, &s, t, now);
 }
 
@@ -131,7 +137,8 @@ const struct ew_detector ew_detector_sensitive_access = {
 	.family = EW_FAMILY_EDGE,
 	.kinds = EW_EDGE_EVENT_KINDS,
 	/* UNJUDGED: midstream during grace; it may be unusual whenever it began (1.3). */
-	.verdicts = 1 << EW_VERDICT_UNJUDGED | 1 << EW_VERDICT_CANDIDATE | 1 << EW_VERDICT_NOVEL,
+	.verdicts = 1 << EW_VERDICT_UNJUDGED | 1 << EW_VERDICT_CANDIDATE |
+	    1 << EW_VERDICT_NOVEL,
 	.options = options,
 	.n_options = sizeof(options) / sizeof(options[0]),
 	.state_size = sizeof(struct sensitive_state),

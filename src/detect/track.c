@@ -51,7 +51,8 @@ ew_detect_edge_key(const struct ew_contact *c, const struct ew_judgement *j)
 static uint32_t
 home(const struct ew_detect *d, unsigned detector, uint64_t key)
 {
-	return (uint32_t)ew_detect_mix(key, detector) & d->track_mask & ~(uint32_t)(WAYS - 1);
+	return (uint32_t)ew_detect_mix(key, detector) & d->track_mask &
+	    ~(uint32_t)(WAYS - 1);
 }
 
 struct ew_track *
@@ -66,7 +67,8 @@ ew_detect_track_find(struct ew_detect *d, unsigned detector, uint64_t key)
 }
 
 struct ew_track *
-ew_detect_track(struct ew_detect *d, uint64_t key, int64_t window_ns, struct ew_mono now)
+ew_detect_track(struct ew_detect *d, uint64_t key, int64_t window_ns,
+    struct ew_mono now)
 {
 	struct ew_track *t = ew_detect_track_find(d, d->current, key);
 
@@ -108,8 +110,8 @@ ew_detect_forget_signal(struct ew_detect *detect, uint64_t signal_id)
 }
 
 bool
-ew_detect_has_other(const struct ew_detect *d, const struct ew_workload *src, uint64_t key,
-    struct ew_mono now)
+ew_detect_has_other(const struct ew_detect *d, const struct ew_workload *src,
+    uint64_t key, struct ew_mono now)
 {
 	const int64_t window = INT64_C(86400) * EW_NS_PER_S; /* section 2, X: 24 h */
 	uint64_t hash = ew_detect_hash(src->name);

@@ -9,9 +9,12 @@
  * were computed once with 50 decimal digits and rounded to nearest; entry 0 of the two decay
  * tables would be 2^32 and means "leave it".
  *
- * A decay is exact to 1.1e-5 (time is cut to 1/65536 of a half-life); the binary logarithm is interpolated linearly
- * between 256 points: error below 3e-6, five orders under one point of a score.
+ * A decay is exact to 1.1e-5 (time is cut to 1/65536 of a half-life); the binary logarithm is
+ * interpolated linearly between 256 points: error below 3e-6, five orders under one point.
  */
+
+/* Tables of numbers, several in a row. */
+/* clang-format off */
 
 /* 2^(32 - i/256) */
 static const uint32_t decay_coarse[256] = {
@@ -154,6 +157,8 @@ static const uint32_t log2_table[257] = {
 	64794u, 64980u, 65166u, 65351u, 65536u,
 };
 
+/* clang-format on */
+
 uint32_t
 ew_fixed_decay(uint32_t s_q16, int64_t dt, int64_t half_life)
 {
@@ -185,8 +190,8 @@ ew_fixed_log2(uint64_t x)
 	assert(x > 0);
 	int msb = 63 - __builtin_clzll(x);
 	/* Mantissa without its leading one, as 24 bits: 8 for the table, 16 to interpolate. */
-	uint64_t mantissa = msb >= 24 ? (x >> (msb - 24)) & 0xffffff
-				      : (x << (24 - msb)) & 0xffffff;
+	uint64_t mantissa =
+	    msb >= 24 ? (x >> (msb - 24)) & 0xffffff : (x << (24 - msb)) & 0xffffff;
 	uint32_t i = (uint32_t)(mantissa >> 16);
 	uint32_t part = (uint32_t)(mantissa & 0xffff);
 	uint32_t low = log2_table[i];

@@ -32,11 +32,11 @@
 /* Retries after the first success belong to the same story. Ours, 10 min as in 3.5. */
 #define NOVEL_AFTER_ESTABLISHED_NS (INT64_C(600) * EW_NS_PER_S)
 
-#define EDGE_KINDS                                                                        \
-	(EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) |      \
-	    EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) | EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) |    \
-	    EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) | EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM) |    \
-	    EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) | EW_FLOW_KIND_BIT(EW_FLOW_TURNS) |         \
+#define EDGE_KINDS                                                                     \
+	(EW_FLOW_KIND_BIT(EW_FLOW_ATTEMPT) | EW_FLOW_KIND_BIT(EW_FLOW_ESTABLISHED) |   \
+	    EW_FLOW_KIND_BIT(EW_FLOW_REFUSED) | EW_FLOW_KIND_BIT(EW_FLOW_UNANSWERED) | \
+	    EW_FLOW_KIND_BIT(EW_FLOW_HALFOPEN) | EW_FLOW_KIND_BIT(EW_FLOW_MIDSTREAM) | \
+	    EW_FLOW_KIND_BIT(EW_FLOW_PAYLOAD) | EW_FLOW_KIND_BIT(EW_FLOW_TURNS) |      \
 	    EW_FLOW_KIND_BIT(EW_FLOW_UPDATE) | EW_FLOW_KIND_BIT(EW_FLOW_CLOSE))
 
 #define PROTO_TCP 6
@@ -76,7 +76,8 @@ apply_conf(struct ew_graph *g, const struct ew_graph_conf *conf)
 	int64_t a = g->conf.minimum_age_ns;
 	g->slot_ns = a / 288; /* 9.1: five minutes of a day */
 	g->slice_ns = a / 4;
-	if (a >= INT64_C(3600) * EW_NS_PER_S && g->slice_ns < INT64_C(600) * EW_NS_PER_S)
+	if (a >= INT64_C(3600) * EW_NS_PER_S &&
+	    g->slice_ns < INT64_C(600) * EW_NS_PER_S)
 		g->slice_ns = INT64_C(600) * EW_NS_PER_S;
 	/* States are looked at once per slot, but at most four times a second. */
 	g->period_ns = g->slot_ns;
@@ -116,22 +117,24 @@ ew_graph_reconfigure(struct ew_graph *graph, const struct ew_graph_conf *conf)
 	graph->next_period_ns = 0;
 }
 
-#define COUNTER(field, unit_, is_gauge_, meaning_)                                        \
-	{ .name = "graph_" #field,                                                        \
-		.unit = unit_,                                                            \
-		.meaning = meaning_,                                                      \
-		.offset = offsetof(struct graph_counters, field),                         \
-		.is_gauge = is_gauge_ }
+#define COUNTER(field, unit_, is_gauge_, meaning_)                           \
+	{                                                                    \
+		.name = "graph_" #field, .unit = unit_, .meaning = meaning_, \
+		.offset = offsetof(struct graph_counters, field),            \
+		.is_gauge = is_gauge_                                        \
+	}
 static const struct ew_counter counters[] = {
 	COUNTER(workloads, "workloads", 1, "Workloads and peers in the baseline"),
 	COUNTER(edges, "edges", 1, "Edges in the baseline, of any status"),
 	COUNTER(rules, "rules", 1, "Operator decisions in force"),
 	COUNTER(workloads_refused, "workloads", 0,
 	    "Workloads without a record because the table is full"),
-	COUNTER(edges_refused, "edges", 0, "Edges without a record because the table is full"),
+	COUNTER(edges_refused, "edges", 0,
+	    "Edges without a record because the table is full"),
 	COUNTER(candidates_refused, "edges", 0,
 	    "Failed contacts without a record because their source has too many"),
-	COUNTER(rules_refused, "rules", 0, "Decisions refused because the table is full"),
+	COUNTER(rules_refused, "rules", 0,
+	    "Decisions refused because the table is full"),
 	COUNTER(contacts, "events", 0, "Contacts judged"),
 	COUNTER(learned, "edges", 0, "Edges that joined the baseline by learning"),
 	COUNTER(quarantined, "edges", 0, "Edges kept out of learning for review"),
@@ -191,14 +194,16 @@ edge_port(const struct ew_contact *c)
 {
 	uint8_t proto = c->ev->tuple.proto;
 
-	return proto == PROTO_TCP || proto == PROTO_UDP || proto == 132 ? c->edge_port : 0;
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == 132 ? c->edge_port
+									: 0;
 }
 
 /* Memberlist, serf/consul, cassandra, elasticsearch: replicas gossip among themselves (4.7). */
 static bool
 is_gossip(uint16_t port)
 {
-	return port == 7946 || port == 8301 || port == 8302 || port == 7000 || port == 9300;
+	return port == 7946 || port == 8301 || port == 8302 || port == 7000 ||
+	    port == 9300;
 }
 
 static bool
@@ -218,7 +223,8 @@ is_suppressed(const struct ew_graph *g, const struct ew_contact *c, uint32_t src
 	case EW_PEER_GATEWAY:
 		/* Probes: declared, or learned on this or another container. */
 		return c->server_port_known ||
-		    ew_graph_service_find(g, dst, c->ev->tuple.proto, edge_port(c)) != NULL;
+		    ew_graph_service_find(g, dst, c->ev->tuple.proto, edge_port(c)) !=
+		    NULL;
 	case EW_PEER_WORKLOAD:
 	case EW_PEER_DARK:
 	case EW_PEER_MULTICAST:
@@ -234,7 +240,8 @@ source_key(const struct ew_graph *g, const struct ew_contact *c, uint32_t src)
 {
 	if (c->src.instance)
 		return ew_graph_instance_key(g, c->src.instance);
-	return src ? node_at(g, src)->name_hash : ew_graph_name_hash(c->src.workload->name);
+	return src ? node_at(g, src)->name_hash
+		   : ew_graph_name_hash(c->src.workload->name);
 }
 
 /* Ports that were generalised (1.1, 4.7). */
@@ -259,7 +266,8 @@ add_edge(struct ew_graph *g, const struct ew_contact *c, uint32_t src, uint32_t 
 	struct node *n = node_at(g, src);
 	uint8_t proto = c->ev->tuple.proto;
 
-	bool is_open = c->ev->kind == EW_FLOW_ESTABLISHED || c->ev->kind == EW_FLOW_PAYLOAD;
+	bool is_open =
+	    c->ev->kind == EW_FLOW_ESTABLISHED || c->ev->kind == EW_FLOW_PAYLOAD;
 	if (n->failed_candidates >= MAX_FAILED_CANDIDATES && !is_open) {
 		g->counters.candidates_refused++;
 		return NONE;
@@ -274,9 +282,8 @@ add_edge(struct ew_graph *g, const struct ew_contact *c, uint32_t src, uint32_t 
 	if (c->src.in_startup)
 		e->edge.flags |= EW_EDGE_F_STARTUP_ONLY;
 
-	const struct ew_decision_record *rule =
-	    ew_graph_rule_for(g, n->workload->name, node_at(g, dst)->workload->name, proto,
-		port, now);
+	const struct ew_decision_record *rule = ew_graph_rule_for(g, n->workload->name,
+	    node_at(g, dst)->workload->name, proto, port, now);
 	if (rule) {
 		e->edge.decision_id = rule->id;
 		e->edge.expires_ns = rule->expires_ns;
@@ -320,7 +327,8 @@ count_bytes(struct ew_graph *g, const struct ew_flow_event *ev, uint64_t ret_byt
 		return;
 	if (f->flow_id == ev->flow_id) {
 		for (int s = 0; s < 2; s++)
-			ret_bytes[s] -= ret_bytes[s] >= f->bytes[s] ? f->bytes[s] : ret_bytes[s];
+			ret_bytes[s] -=
+			    ret_bytes[s] >= f->bytes[s] ? f->bytes[s] : ret_bytes[s];
 	} else if (!is_close && f->flow_id) {
 		/* Another long flow has the slot: this one is counted at its end. */
 		g->counters.flows_refused++;
@@ -410,8 +418,8 @@ feed_edge(struct ew_graph *g, const struct ew_contact *c, struct ew_mono now,
 }
 
 void
-ew_graph_feed(struct ew_graph *graph, const struct ew_contact *contact, struct ew_mono now,
-    struct ew_judgement *ret_judgement)
+ew_graph_feed(struct ew_graph *graph, const struct ew_contact *contact,
+    struct ew_mono now, struct ew_judgement *ret_judgement)
 {
 	*ret_judgement = (struct ew_judgement){ .verdict = EW_VERDICT_UNJUDGED };
 	ew_graph_advance(graph, now);
@@ -426,19 +434,22 @@ ew_graph_feed(struct ew_graph *graph, const struct ew_contact *contact, struct e
 	bool is_dark = contact->dst.workload->cls == EW_PEER_DARK;
 	if (is_dark && (EDGE_KINDS & EW_FLOW_KIND_BIT(contact->ev->kind)))
 		ret_judgement->verdict = EW_VERDICT_NOVEL;
-	ret_judgement->is_suppressed = contact->dst.workload->cls == EW_PEER_MULTICAST ||
+	ret_judgement->is_suppressed =
+	    contact->dst.workload->cls == EW_PEER_MULTICAST ||
 	    (contact->src.instance && contact->src.instance == contact->dst.instance);
 }
 
 void
-ew_graph_lifecycle(struct ew_graph *graph, const struct ew_lifecycle *life, struct ew_mono now)
+ew_graph_lifecycle(struct ew_graph *graph, const struct ew_lifecycle *life,
+    struct ew_mono now)
 {
 	ew_graph_advance(graph, now);
 	if (life->kind == EW_LIFE_INVENTORY_READY) {
 		graph->inventory_ready = true;
 		return;
 	}
-	uint32_t index = life->workload ? ew_graph_node_of(graph, life->workload, now) : NONE;
+	uint32_t index =
+	    life->workload ? ew_graph_node_of(graph, life->workload, now) : NONE;
 	if (!index)
 		return;
 	struct node *n = node_at(graph, index);

@@ -40,7 +40,8 @@ struct ew_graph_conf {
 	int64_t minimum_age_ns; /* A, learning.minimum_age; the unit of every age */
 	bool quick;		/* A = 1 h, and 4.2 asks for less evidence */
 	int64_t grace_ns;	/* learning.grace: midstream flows teach nothing new */
-	int64_t auto_accept_ns; /* detection.auto_accept: 0 never; else age of an edge */
+	int64_t
+	    auto_accept_ns; /* detection.auto_accept: 0 never; else age of an edge */
 	uint32_t max_workloads; /* peers of every class, default 16384 */
 	uint32_t max_edges;	/* default 131072 */
 	uint32_t max_rules;	/* accept, deny and snooze rules, default 4096 */
@@ -68,16 +69,20 @@ struct ew_counter_set ew_graph_counters(const struct ew_graph *graph);
 
 /* What the graph says about one contact, at the price of a probe. */
 struct ew_judgement {
-	struct ew_edge *edge;	/* NULL: no edge kind (ARP, DNS ...), or the table is full */
-	uint64_t src_key;	/* stable key of the source instance (of its workload if none) */
-	uint8_t verdict;	/* enum ew_verdict, as of the flow's first contact */
-	uint8_t is_new_edge;	/* this event made the edge record */
-	uint8_t is_pair_known;	/* another port of the same pair is baseline */
-	uint8_t is_suppressed;	/* multicast, own namespace, known resolver: not for new-edge */
-	uint8_t is_frozen;	/* source learns nothing now */
-	uint8_t in_grace;	/* daemon (or capture) started less than grace_ns ago */
-	int64_t dormant_ns;	/* a baseline edge that came back after so long; else 0 */
-	uint64_t bytes[2];	/* UPDATE, CLOSE: what this flow added since its last such event */
+	struct ew_edge
+	    *edge; /* NULL: no edge kind (ARP, DNS ...), or the table is full */
+	uint64_t
+	    src_key; /* stable key of the source instance (of its workload if none) */
+	uint8_t verdict;       /* enum ew_verdict, as of the flow's first contact */
+	uint8_t is_new_edge;   /* this event made the edge record */
+	uint8_t is_pair_known; /* another port of the same pair is baseline */
+	uint8_t
+	    is_suppressed; /* multicast, own namespace, known resolver: not for new-edge */
+	uint8_t is_frozen;  /* source learns nothing now */
+	uint8_t in_grace;   /* daemon (or capture) started less than grace_ns ago */
+	int64_t dormant_ns; /* a baseline edge that came back after so long; else 0 */
+	uint64_t bytes
+	    [2]; /* UPDATE, CLOSE: what this flow added since its last such event */
 };
 
 /*
@@ -96,49 +101,59 @@ void ew_graph_tick(struct ew_graph *graph, struct ew_mono now);
 /* Everything section 2 needs to score an edge. Ages in ns of observed time. */
 #define EW_NOVELTY_ENTRIES 4
 struct ew_novelty {
-	uint32_t m_q16;	    /* maturity of the source, 0..65536 */
-	uint32_t s_q16;	    /* (2*s_src + s_dst)/3, each clamped to 0..4 before, 65536 = 1 */
-	uint8_t src_state;  /* enum ew_workload_state */
-	uint8_t peers;	    /* others of the peer group with this dst:port, saturating at 2 */
-	uint8_t others;	    /* workloads of other groups with it, saturating at 2 */
-	uint16_t replicas;  /* live instances of the source workload */
+	uint32_t m_q16; /* maturity of the source, 0..65536 */
+	uint32_t
+	    s_q16; /* (2*s_src + s_dst)/3, each clamped to 0..4 before, 65536 = 1 */
+	uint8_t src_state; /* enum ew_workload_state */
+	uint8_t
+	    peers; /* others of the peer group with this dst:port, saturating at 2 */
+	uint8_t others;		/* workloads of other groups with it, saturating at 2 */
+	uint16_t replicas;	/* live instances of the source workload */
 	uint16_t replicas_with; /* instances that showed the edge */
-	uint8_t is_sibling;    /* same image repository and port as a baseline peer of src */
-	uint8_t is_cross_group; /* src and dst have owners in different projects/namespaces */
-	uint8_t is_dormant;    /* baseline once, unseen for long */
-	uint8_t is_unusual_hour; /* known edge at an hour or weekday never seen in >= 21 days */
+	uint8_t
+	    is_sibling; /* same image repository and port as a baseline peer of src */
+	uint8_t
+	    is_cross_group; /* src and dst have owners in different projects/namespaces */
+	uint8_t is_dormant; /* baseline once, unseen for long */
+	uint8_t
+	    is_unusual_hour; /* known edge at an hour or weekday never seen in >= 21 days */
 	uint8_t is_server_only; /* 3.4: source never initiates in its run phase */
-	uint8_t is_dns_disciplined; /* >= 80 % of baseline contacts follow a DNS answer */
+	uint8_t
+	    is_dns_disciplined;	  /* >= 80 % of baseline contacts follow a DNS answer */
 	uint8_t startup_complete; /* >= 2 starts seen */
-	uint8_t is_cold_install; /* the daemon has observed for less than A */
-	uint8_t was_there;	/* src was in the first inventory */
-	uint32_t services;	/* baseline out-edges of src */
+	uint8_t is_cold_install;  /* the daemon has observed for less than A */
+	uint8_t was_there;	  /* src was in the first inventory */
+	uint32_t services;	  /* baseline out-edges of src */
 	int64_t src_age_ns, dst_age_ns;
 	int64_t since_discovery_ns; /* last accepted new out-edge; -1 none */
 	int64_t dormant_ns;	    /* how long unseen, with is_dormant */
 	/* In-edges of src active in the last 60 s: how somebody may have come in. */
 	const struct ew_edge *entries[EW_NOVELTY_ENTRIES];
 	uint8_t n_entries;
-	uint8_t is_callback;   /* dst sent to src in the last 10 min: src answers by a new edge */
-	uint8_t is_pair_recent; /* any edge between the two, either way, active in 24 h */
+	uint8_t
+	    is_callback; /* dst sent to src in the last 10 min: src answers by a new edge */
+	uint8_t
+	    is_pair_recent; /* any edge between the two, either way, active in 24 h */
 };
 void ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
-    const struct ew_judgement *judgement, struct ew_mono now, struct ew_novelty *ret_novelty);
+    const struct ew_judgement *judgement, struct ew_mono now,
+    struct ew_novelty *ret_novelty);
 
 /* The graph's view of one workload; false when it has never been seen. */
 struct ew_workload_view {
 	struct ew_workload *workload;
-	uint8_t state;		    /* enum ew_workload_state */
-	uint8_t is_incomplete;	    /* left learning at 7 A without enough evidence (9.1) */
-	uint8_t is_frozen, is_quarantined, is_server_only, is_dns_disciplined, was_there;
-	uint16_t labels;	    /* enum ew_label_bit: runtime's and operator's */
+	uint8_t state;	       /* enum ew_workload_state */
+	uint8_t is_incomplete; /* left learning at 7 A without enough evidence (9.1) */
+	uint8_t is_frozen, is_quarantined, is_server_only, is_dns_disciplined,
+	    was_there;
+	uint16_t labels; /* enum ew_label_bit: runtime's and operator's */
 	uint32_t m_q16;
 	uint32_t edges_out, edges_in; /* baseline */
 	uint32_t candidates, quarantined;
-	uint32_t incidences;	    /* U */
+	uint32_t incidences; /* U */
 	uint32_t f1, f2;
 	uint16_t missing_mass_permille; /* Good-Turing M = f1/U */
-	uint16_t coverage_permille;   /* Sobs/(Sobs+unseen), Chao1 */
+	uint16_t coverage_permille;	/* Sobs/(Sobs+unseen), Chao1 */
 	uint32_t starts, runs;
 	int64_t age_ns, quiet_ns;
 	uint64_t sessions_in, sessions_out;
@@ -146,11 +161,12 @@ struct ew_workload_view {
 bool ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workload,
     struct ew_mono now, struct ew_workload_view *ret_view);
 /* Labels of a workload, with what operators added; cheap. */
-uint16_t ew_graph_labels(const struct ew_graph *graph, const struct ew_workload *workload);
+uint16_t ew_graph_labels(const struct ew_graph *graph,
+    const struct ew_workload *workload);
 /* What section 2 calls the target (T), with the operator's table and labels applied. */
 struct ew_sensitive;
-void ew_graph_sensitivity(const struct ew_graph *graph, const struct ew_contact *contact,
-    struct ew_sensitive *ret_sensitive);
+void ew_graph_sensitivity(const struct ew_graph *graph,
+    const struct ew_contact *contact, struct ew_sensitive *ret_sensitive);
 /* How many workloads of a peer group serve a port (baseline in-edges), saturating at 255. */
 uint32_t ew_graph_group_servers(const struct ew_graph *graph, const char *group,
     uint8_t proto, uint16_t port);
@@ -179,7 +195,8 @@ void ew_graph_quarantine(struct ew_graph *graph, struct ew_workload *workload,
 /* Quarantine one edge (sensitive target). */
 void ew_graph_quarantine_edge(struct ew_graph *graph, struct ew_edge *edge);
 /* Addresses of DNS servers: contacts to their port 53 are not judged. */
-void ew_graph_set_resolvers(struct ew_graph *graph, const struct ew_addr *addrs, size_t n);
+void ew_graph_set_resolvers(struct ew_graph *graph, const struct ew_addr *addrs,
+    size_t n);
 
 /* --- operators ----------------------------------------------------------------------------- */
 
@@ -191,8 +208,8 @@ void ew_graph_set_resolvers(struct ew_graph *graph, const struct ew_addr *addrs,
 int ew_pattern_parse(const char *text, struct ew_pattern *ret_pattern,
     struct ew_error *error);
 char *ew_pattern_format(const struct ew_pattern *pattern, char *ret_text, size_t size);
-bool ew_pattern_matches(const struct ew_pattern *pattern, const char *src, const char *dst,
-    uint8_t proto, uint16_t port);
+bool ew_pattern_matches(const struct ew_pattern *pattern, const char *src,
+    const char *dst, uint8_t proto, uint16_t port);
 
 /*
  * Apply a decision and log it through the sink. decision->id and ->at_ns are filled here
@@ -209,12 +226,14 @@ int ew_graph_decide(struct ew_graph *graph, struct ew_decision_record *decision,
 size_t ew_graph_take_edges(struct ew_graph *graph,
     void (*visit)(void *context, const struct ew_edge *edge), void *context);
 size_t ew_graph_take_workloads(struct ew_graph *graph, struct ew_mono now,
-    void (*visit)(void *context, const struct ew_workload_record *record), void *context);
+    void (*visit)(void *context, const struct ew_workload_record *record),
+    void *context);
 /* All, in order of names (deterministic): export, review, diff. */
 void ew_graph_each_edge(const struct ew_graph *graph,
     void (*visit)(void *context, const struct ew_edge *edge), void *context);
 void ew_graph_each_workload(const struct ew_graph *graph, struct ew_mono now,
-    void (*visit)(void *context, const struct ew_workload_record *record), void *context);
+    void (*visit)(void *context, const struct ew_workload_record *record),
+    void *context);
 /* Rules in force (accept, deny, snooze), oldest first. */
 void ew_graph_each_rule(const struct ew_graph *graph,
     void (*visit)(void *context, const struct ew_decision_record *rule), void *context);
@@ -228,16 +247,17 @@ void ew_graph_meta(const struct ew_graph *graph, struct ew_mono now,
  * in an edge are made. src and dst of *edge are ignored. Returns 0 or EW_ERR_LIMIT.
  */
 void ew_graph_load_meta(struct ew_graph *graph, const struct ew_graph_record *record);
-int ew_graph_load_workload(struct ew_graph *graph, const struct ew_workload_record *record);
+int ew_graph_load_workload(struct ew_graph *graph,
+    const struct ew_workload_record *record);
 int ew_graph_load_edge(struct ew_graph *graph, const char *src, const char *dst,
     const struct ew_edge *edge);
-int ew_graph_load_decision(struct ew_graph *graph, const struct ew_decision_record *record,
-    struct ew_mono now);
+int ew_graph_load_decision(struct ew_graph *graph,
+    const struct ew_decision_record *record, struct ew_mono now);
 /*
  * 4.9: the same for records of an imported baseline: workloads start provisional, edges keep
  * their status with origin imported. What is already known is not overwritten.
  */
-int ew_graph_import_workload(struct ew_graph *graph, const struct ew_workload_record *record,
-    struct ew_mono now);
+int ew_graph_import_workload(struct ew_graph *graph,
+    const struct ew_workload_record *record, struct ew_mono now);
 int ew_graph_import_edge(struct ew_graph *graph, const char *src, const char *dst,
     const struct ew_edge *edge, struct ew_mono now);

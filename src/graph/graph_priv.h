@@ -27,11 +27,12 @@ struct ew_lifecycle;
 #define FLOW_SLOTS 16384u
 
 struct node {
-	struct ew_workload *workload; /* counted; a stub until identity shows the real one */
+	struct ew_workload
+	    *workload; /* counted; a stub until identity shows the real one */
 	uint64_t name_hash, group_hash;
 	bool is_stub, is_dirty, has_group;
 	bool was_there, is_quarantined, is_locked, is_incomplete;
-	uint8_t state; /* enum ew_workload_state without LOCKED */
+	uint8_t state;	 /* enum ew_workload_state without LOCKED */
 	uint16_t labels; /* added by operators */
 	uint32_t frozen; /* open incidents >= 50 */
 	uint32_t next_dirty;
@@ -47,15 +48,15 @@ struct node {
 	uint64_t run_sig[3]; /* edges of the last three runs of a job */
 	uint32_t incidences, f1, f2;
 	uint64_t sessions[2]; /* OUT, IN */
-	uint32_t run_out; /* baseline out-edges seen in the run phase */
+	uint32_t run_out;     /* baseline out-edges seen in the run phase */
 	uint32_t resolved_yes, resolved_all;
 	uint64_t spec_hash;
 };
 
 struct edge_slot {
 	struct ew_edge edge;
-	uint32_t node[2]; /* OUT: source, IN: destination */
-	uint32_t next[2]; /* in the source's and the destination's list */
+	uint32_t node[2];    /* OUT: source, IN: destination */
+	uint32_t next[2];    /* in the source's and the destination's list */
 	uint32_t next_dirty; /* also the free list */
 	uint32_t next_service;
 	int64_t seen_ns;     /* last time it taught something; opens incidence slots */
@@ -131,12 +132,12 @@ struct ew_graph {
 	uint32_t n_resolvers;
 
 	/* Time. slot/slice/day are counted from 1970 in units of A/288, A/4 and A. */
-	int64_t start_ns;	 /* first event of this process; 0 none yet */
+	int64_t start_ns;	  /* first event of this process; 0 none yet */
 	int64_t observed_base_ns; /* before start_ns */
 	int64_t first_ns;
 	int64_t last_ns;
 	int64_t slot_ns, slice_ns;
-	int64_t slot_start_ns;	  /* of the running slot */
+	int64_t slot_start_ns;		   /* of the running slot */
 	int64_t period_ns, next_period_ns; /* states */
 	int64_t next_sweep_ns;
 	bool inventory_ready, was_empty;
@@ -179,14 +180,15 @@ ew_graph_mix(uint64_t a, uint64_t b)
 void ew_graph_tables_init(struct ew_graph *g);
 void ew_graph_tables_fini(struct ew_graph *g);
 uint64_t ew_graph_name_hash(const char *name);
-uint32_t ew_graph_node_of(struct ew_graph *g, struct ew_workload *w, struct ew_mono now);
+uint32_t ew_graph_node_of(struct ew_graph *g, struct ew_workload *w,
+    struct ew_mono now);
 uint32_t ew_graph_node_find(const struct ew_graph *g, const struct ew_workload *w);
 uint32_t ew_graph_node_by_name(const struct ew_graph *g, const char *name);
 uint32_t ew_graph_node_stub(struct ew_graph *g, const char *name, struct ew_mono now);
 uint32_t ew_graph_edge_find(const struct ew_graph *g, uint32_t src, uint32_t dst,
     uint8_t proto, uint16_t port);
-uint32_t ew_graph_edge_add(struct ew_graph *g, uint32_t src, uint32_t dst, uint8_t proto,
-    uint16_t port);
+uint32_t ew_graph_edge_add(struct ew_graph *g, uint32_t src, uint32_t dst,
+    uint8_t proto, uint16_t port);
 void ew_graph_edge_remove(struct ew_graph *g, uint32_t ref);
 void ew_graph_edge_dirty(struct ew_graph *g, uint32_t ref);
 void ew_graph_node_dirty(struct ew_graph *g, uint32_t index);
@@ -214,14 +216,16 @@ bool ew_graph_is_resolver(const struct ew_graph *g, const struct ew_contact *c,
 
 /* state.c */
 void ew_graph_advance(struct ew_graph *g, struct ew_mono now);
-uint32_t ew_graph_maturity(const struct ew_graph *g, const struct node *n, struct ew_mono now);
+uint32_t ew_graph_maturity(const struct ew_graph *g, const struct node *n,
+    struct ew_mono now);
 uint32_t ew_graph_surprise(const struct ew_graph *g, const struct node *n, int side,
     struct ew_mono now);
 
-void ew_graph_run_ended(struct ew_graph *g, uint32_t index, const struct ew_lifecycle *life);
+void ew_graph_run_ended(struct ew_graph *g, uint32_t index,
+    const struct ew_lifecycle *life);
 
 /* rules.c */
 /* The rule that decides about a new edge; NULL none. */
-const struct ew_decision_record *ew_graph_rule_for(const struct ew_graph *g, const char *src,
-    const char *dst, uint8_t proto, uint16_t port, struct ew_mono now);
+const struct ew_decision_record *ew_graph_rule_for(const struct ew_graph *g,
+    const char *src, const char *dst, uint8_t proto, uint16_t port, struct ew_mono now);
 void ew_graph_rules_expire(struct ew_graph *g, struct ew_mono now);

@@ -21,17 +21,18 @@ service_slot(struct service *table, uint32_t capacity, uint32_t node, uint8_t pr
 	uint32_t mask = capacity - 1;
 	uint32_t i = (uint32_t)ew_graph_mix(node, (uint64_t)proto << 16 | port) & mask;
 
-	while (table[i].is_used && (table[i].node != node || table[i].port != port ||
-				       table[i].proto != proto))
+	while (table[i].is_used &&
+	    (table[i].node != node || table[i].port != port || table[i].proto != proto))
 		i = (i + 1) & mask;
 	return &table[i];
 }
 
 const struct service *
-ew_graph_service_find(const struct ew_graph *g, uint32_t node, uint8_t proto, uint16_t port)
+ew_graph_service_find(const struct ew_graph *g, uint32_t node, uint8_t proto,
+    uint16_t port)
 {
-	const struct service *s = service_slot(g->services, g->cap_services, node, proto,
-	    port);
+	const struct service *s =
+	    service_slot(g->services, g->cap_services, node, proto, port);
 
 	return s->is_used ? s : NULL;
 }

@@ -50,7 +50,8 @@ ew_graph_is_resolver(const struct ew_graph *g, const struct ew_contact *c, uint3
 {
 	if (c->edge_port != 53)
 		return false;
-	if (c->dst.workload->cls == EW_PEER_NODE || c->dst.workload->cls == EW_PEER_GATEWAY)
+	if (c->dst.workload->cls == EW_PEER_NODE ||
+	    c->dst.workload->cls == EW_PEER_GATEWAY)
 		return true; /* the engine's own resolver */
 	for (uint32_t i = 0; i < g->n_resolvers; i++)
 		if (ew_addr_equal(&g->resolvers[i], &c->ev->tuple.dst))
@@ -69,8 +70,8 @@ counts_as_initiative(const struct edge_slot *e)
 	bool is_infra = e->edge.port == 53 || e->edge.port == 123;
 	bool is_own = e->node[OUT] == e->node[IN];
 
-	return (cls == EW_PEER_WORKLOAD || cls == EW_PEER_EXTERNAL) && !is_infra && !is_own &&
-	    !(e->edge.flags & EW_EDGE_F_STARTUP_ONLY);
+	return (cls == EW_PEER_WORKLOAD || cls == EW_PEER_EXTERNAL) && !is_infra &&
+	    !is_own && !(e->edge.flags & EW_EDGE_F_STARTUP_ONLY);
 }
 
 static void
@@ -168,9 +169,10 @@ ew_graph_discovered(struct ew_graph *g, uint32_t ref, struct ew_mono now)
 			continue; /* discoveries of the first A explain themselves */
 		/* Time constant 7 A: half-life 7 A ln 2 = 4.852 A. */
 		if (n->discovery_age_ns[side] >= 0)
-			n->discoveries_q16[side] = ew_fixed_decay(n->discoveries_q16[side],
-			    age - n->discovery_age_ns[side],
-			    g->conf.minimum_age_ns / 1000 * 4852);
+			n->discoveries_q16[side] =
+			    ew_fixed_decay(n->discoveries_q16[side],
+				age - n->discovery_age_ns[side],
+				g->conf.minimum_age_ns / 1000 * 4852);
 		if (n->discoveries_q16[side] < UINT32_MAX - EW_Q16_ONE)
 			n->discoveries_q16[side] += EW_Q16_ONE;
 		n->discovery_age_ns[side] = age;
@@ -189,15 +191,16 @@ is_dns_disciplined(const struct node *n)
 
 /* 4.4(b). A cloud SDK that every replica starts with is the one exception (3.13). */
 static bool
-must_quarantine(const struct ew_graph *g, struct edge_slot *e, const struct ew_contact *c)
+must_quarantine(const struct ew_graph *g, struct edge_slot *e,
+    const struct ew_contact *c)
 {
 	const struct node *n = node_at(g, e->node[OUT]);
 	struct ew_sensitive target;
 
 	ew_graph_sensitivity(g, c, &target);
 	if (target.cls >= EW_SENS_REMOTE_ADMIN) {
-		bool is_sdk = (e->edge.flags & EW_EDGE_F_STARTUP_ONLY) && e->edge.starts >= 2 &&
-		    e->edge.replicas >= n->workload->instances;
+		bool is_sdk = (e->edge.flags & EW_EDGE_F_STARTUP_ONLY) &&
+		    e->edge.starts >= 2 && e->edge.replicas >= n->workload->instances;
 
 		e->edge.flags |= EW_EDGE_F_SENSITIVE;
 		return !is_sdk;
@@ -229,8 +232,8 @@ may_learn(const struct ew_graph *g, const struct edge_slot *e)
  * (FTP passive, RPC, media). It is learned like an edge of its own.
  */
 static void
-generalise_ports(struct ew_graph *g, const struct edge_slot *e, const struct ew_contact *c,
-    struct ew_mono now)
+generalise_ports(struct ew_graph *g, const struct edge_slot *e,
+    const struct ew_contact *c, struct ew_mono now)
 {
 	uint8_t proto = e->edge.proto;
 	uint32_t ports = 0;
@@ -245,14 +248,17 @@ generalise_ports(struct ew_graph *g, const struct edge_slot *e, const struct ew_
 		    o->edge.port >= 1024 && o->edge.port < EW_PORT_DYN &&
 		    o->edge.established_ns > now.ns - g->conf.minimum_age_ns &&
 		    o->edge.status == EW_EDGE_CANDIDATE &&
-		    ew_sensitive_lookup(NULL, proto, o->edge.port, false).cls == EW_SENS_NONE)
+		    ew_sensitive_lookup(NULL, proto, o->edge.port, false).cls ==
+			EW_SENS_NONE)
 			ports++;
 	}
 	if (ports < 3)
 		return;
-	uint32_t dyn = ew_graph_edge_find(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
+	uint32_t dyn =
+	    ew_graph_edge_find(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
 	if (!dyn)
-		dyn = ew_graph_edge_add(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
+		dyn =
+		    ew_graph_edge_add(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
 	if (!dyn)
 		return;
 	struct ew_edge *d = &edge_at(g, dyn)->edge;
@@ -291,7 +297,8 @@ learn(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mo
 /* --- incidence ----------------------------------------------------------------------------- */
 
 static void
-mark_calendar(struct ew_graph *g, struct ew_edge *edge, int64_t before_ns, struct ew_mono now)
+mark_calendar(struct ew_graph *g, struct ew_edge *edge, int64_t before_ns,
+    struct ew_mono now)
 {
 	int64_t day_ns = g->conf.minimum_age_ns;
 	int64_t hour = now.ns / (INT64_C(3600) * EW_NS_PER_S);
@@ -325,7 +332,8 @@ open_slot(struct ew_graph *g, struct edge_slot *e, struct ew_mono now)
 	mark_calendar(g, edge, e->seen_ns, now);
 	if (e->seen_ns && now.ns - e->seen_ns > edge->max_gap_ns)
 		edge->max_gap_ns = now.ns - e->seen_ns;
-	if ((edge->slices == 0 || slice != edge->last_slice) && edge->slices < UINT16_MAX)
+	if ((edge->slices == 0 || slice != edge->last_slice) &&
+	    edge->slices < UINT16_MAX)
 		edge->slices++;
 	edge->last_slice = slice;
 }
@@ -343,7 +351,8 @@ mark_replica(struct edge_slot *e, uint64_t key)
 }
 
 static void
-mark_phase(struct ew_graph *g, struct edge_slot *e, const struct ew_contact *c, uint64_t key)
+mark_phase(struct ew_graph *g, struct edge_slot *e, const struct ew_contact *c,
+    uint64_t key)
 {
 	if (c->src.in_startup) {
 		if (e->last_start != key && e->edge.starts < UINT8_MAX) {
@@ -382,8 +391,10 @@ seen(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mon
 		e->seen_ns = now.ns;
 	}
 	if (e->edge.status == EW_EDGE_DORMANT)
-		ew_graph_set_status(g, ref, EW_EDGE_BASELINE, (enum ew_edge_origin)e->edge.origin);
-	if (e->edge.status == EW_EDGE_CANDIDATE || e->edge.status == EW_EDGE_QUARANTINED)
+		ew_graph_set_status(g, ref, EW_EDGE_BASELINE,
+		    (enum ew_edge_origin)e->edge.origin);
+	if (e->edge.status == EW_EDGE_CANDIDATE ||
+	    e->edge.status == EW_EDGE_QUARANTINED)
 		learn(g, ref, c, now);
 }
 
@@ -394,7 +405,8 @@ has_answer(const struct ew_flow_event *ev)
 }
 
 void
-ew_graph_touch(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mono now)
+ew_graph_touch(struct ew_graph *g, uint32_t ref, const struct ew_contact *c,
+    struct ew_mono now)
 {
 	struct ew_edge *edge = &edge_at(g, ref)->edge;
 	const struct ew_flow_event *ev = c->ev;

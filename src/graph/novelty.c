@@ -14,16 +14,17 @@
 
 /* A hot service has thousands of clients; two answers are enough (R). */
 #define MAX_CLIENTS_WALKED 4096u
-#define ENTRY_NS (60 * EW_NS_PER_S)	 /* 3.4 */
-#define CALLBACK_NS (600 * EW_NS_PER_S) /* 3.4 */
-#define DAY_NS (86400 * EW_NS_PER_S)	 /* 1.2, ACK probes */
+#define ENTRY_NS (60 * EW_NS_PER_S)			  /* 3.4 */
+#define CALLBACK_NS (600 * EW_NS_PER_S)			  /* 3.4 */
+#define DAY_NS (86400 * EW_NS_PER_S)			  /* 1.2, ACK probes */
 #define SEASON_MIN_NS (INT64_C(21) * 86400 * EW_NS_PER_S) /* section 2, X: 21 days */
 
 static void
-count_peers(const struct ew_graph *g, const struct ew_contact *c, uint32_t src, uint32_t dst,
-    uint16_t port, struct ew_novelty *ret)
+count_peers(const struct ew_graph *g, const struct ew_contact *c, uint32_t src,
+    uint32_t dst, uint16_t port, struct ew_novelty *ret)
 {
-	const struct service *s = ew_graph_service_find(g, dst, c->ev->tuple.proto, port);
+	const struct service *s =
+	    ew_graph_service_find(g, dst, c->ev->tuple.proto, port);
 	const struct node *me = node_at(g, src);
 	uint32_t walked = 0;
 
@@ -55,14 +56,15 @@ replicas_with(const struct ew_edge *edge)
 
 /* A failover or one more replica: what it replaces is a baseline peer (D, 30 points). */
 static bool
-is_sibling(const struct ew_graph *g, const struct ew_contact *c, uint32_t src, uint32_t dst,
-    uint16_t port)
+is_sibling(const struct ew_graph *g, const struct ew_contact *c, uint32_t src,
+    uint32_t dst, uint16_t port)
 {
 	const char *image = node_at(g, dst)->workload->image_repo;
 
 	if (!image[0])
 		return false;
-	for (uint32_t i = node_at(g, src)->first[OUT]; i; i = edge_at(g, i)->next[OUT]) {
+	for (uint32_t i = node_at(g, src)->first[OUT]; i;
+	     i = edge_at(g, i)->next[OUT]) {
 		const struct edge_slot *e = edge_at(g, i);
 
 		if (e->in_service && e->node[IN] != dst && e->edge.port == port &&
@@ -80,7 +82,8 @@ is_unusual_hour(const struct ew_edge *edge, struct ew_mono now)
 
 	if (now.ns - edge->first_ns < SEASON_MIN_NS)
 		return false;
-	return !(edge->hours >> (hour % 24) & 1) || !(edge->wdays >> ((hour / 24 + 3) % 7) & 1);
+	return !(edge->hours >> (hour % 24) & 1) ||
+	    !(edge->wdays >> ((hour / 24 + 3) % 7) & 1);
 }
 
 /* Who was talking to src just now, and is dst one of them? */
@@ -110,7 +113,8 @@ find_entries(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mon
 }
 
 static uint32_t
-combined_surprise(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mono now)
+combined_surprise(const struct ew_graph *g, uint32_t src, uint32_t dst,
+    struct ew_mono now)
 {
 	const struct node *d = node_at(g, dst);
 	uint32_t s_src = ew_graph_surprise(g, node_at(g, src), OUT, now);
@@ -124,14 +128,15 @@ combined_surprise(const struct ew_graph *g, uint32_t src, uint32_t dst, struct e
 
 void
 ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
-    const struct ew_judgement *judgement, struct ew_mono now, struct ew_novelty *ret_novelty)
+    const struct ew_judgement *judgement, struct ew_mono now,
+    struct ew_novelty *ret_novelty)
 {
 	uint32_t src = ew_graph_node_of(graph, contact->src.workload, now);
 	uint32_t dst = ew_graph_node_of(graph, contact->dst.workload, now);
 
 	*ret_novelty = (struct ew_novelty){ .since_discovery_ns = -1 };
-	ret_novelty->is_cold_install = ew_graph_observed_ns(graph, now) <
-	    graph->conf.minimum_age_ns;
+	ret_novelty->is_cold_install =
+	    ew_graph_observed_ns(graph, now) < graph->conf.minimum_age_ns;
 	if (!src || !dst)
 		return;
 
@@ -153,7 +158,8 @@ ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
 		    s->group_hash != d->group_hash,
 		.is_dormant = judgement->dormant_ns > 0,
 		.dormant_ns = judgement->dormant_ns,
-		.is_unusual_hour = judgement->edge && is_unusual_hour(judgement->edge, now),
+		.is_unusual_hour =
+		    judgement->edge && is_unusual_hour(judgement->edge, now),
 		.is_server_only = view.is_server_only,
 		.is_dns_disciplined = view.is_dns_disciplined,
 		.startup_complete = s->starts >= 2,
@@ -190,9 +196,10 @@ ew_graph_sensitivity(const struct ew_graph *graph, const struct ew_contact *cont
 	uint8_t cls = contact->dst.workload->cls;
 	bool on_node = cls == EW_PEER_NODE || cls == EW_PEER_GATEWAY;
 	const struct ew_tuple *t = &contact->ev->tuple;
-	struct ew_sensitive by_port = ew_sensitive_lookup(&t->dst, t->proto, contact->edge_port,
-	    on_node);
-	struct ew_sensitive by_wire = ew_sensitive_lookup(&t->dst, t->proto, t->dport, on_node);
+	struct ew_sensitive by_port =
+	    ew_sensitive_lookup(&t->dst, t->proto, contact->edge_port, on_node);
+	struct ew_sensitive by_wire =
+	    ew_sensitive_lookup(&t->dst, t->proto, t->dport, on_node);
 
 	/* A published port may differ from the service's own: the graver one counts. */
 	*ret_sensitive = by_wire.points > by_port.points ? by_wire : by_port;

@@ -107,9 +107,11 @@ trim(char *text)
 }
 
 int
-ew_pattern_parse(const char *text, struct ew_pattern *ret_pattern, struct ew_error *error)
+ew_pattern_parse(const char *text, struct ew_pattern *ret_pattern,
+    struct ew_error *error)
 {
-	struct ew_pattern p = { .dst = "*", .port = EW_PORT_MATCH_ANY,
+	struct ew_pattern p = { .dst = "*",
+		.port = EW_PORT_MATCH_ANY,
 		.proto = EW_PROTO_MATCH_ANY };
 	char copy[2 * EW_WORKLOAD_NAME_MAX + 64];
 
@@ -121,7 +123,8 @@ ew_pattern_parse(const char *text, struct ew_pattern *ret_pattern, struct ew_err
 	char *src = trim(copy);
 	if (!*src || !ew_text_copy(p.src, sizeof(p.src), src))
 		return ew_error_set(error, EW_ERR_FORMAT,
-		    "no source in \"%s\"; write e.g. shop/web -> shop/db:5432/tcp", text);
+		    "no source in \"%s\"; write e.g. shop/web -> shop/db:5432/tcp",
+		    text);
 	if (arrow) {
 		char *name = NULL;
 		char *dst = trim(arrow + 2);
@@ -129,10 +132,14 @@ ew_pattern_parse(const char *text, struct ew_pattern *ret_pattern, struct ew_err
 
 		if (!*name || !ew_text_copy(p.dst, sizeof(p.dst), name))
 			return ew_error_set(error, EW_ERR_FORMAT,
-			    "no destination in \"%s\"; write e.g. shop/web -> shop/db:5432/tcp", text);
+			    "no destination in \"%s\"; write e.g. shop/web -> "
+			    "shop/db:5432/tcp",
+			    text);
 		if (port && parse_port(port, &p))
 			return ew_error_set(error, EW_ERR_FORMAT,
-			    "the port in \"%s\" is not PORT or PORT/PROTO, as in 5432/tcp", text);
+			    "the port in \"%s\" is not PORT or PORT/PROTO, as in "
+			    "5432/tcp",
+			    text);
 	}
 	*ret_pattern = p;
 	return 0;
@@ -152,8 +159,8 @@ ew_pattern_format(const struct ew_pattern *pattern, char *ret_text, size_t size)
 	for (size_t i = 0; i < N_PROTOS; i++)
 		if (protos[i].proto == pattern->proto)
 			snprintf(proto, sizeof(proto), "%s", protos[i].name);
-	snprintf(ret_text, size, "%s -> %s%s%s:%s/%s", pattern->src, has_colon ? "[" : "",
-	    pattern->dst, has_colon ? "]" : "", port, proto);
+	snprintf(ret_text, size, "%s -> %s%s%s:%s/%s", pattern->src,
+	    has_colon ? "[" : "", pattern->dst, has_colon ? "]" : "", port, proto);
 	return ret_text;
 }
 

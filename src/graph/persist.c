@@ -42,7 +42,8 @@ record_of(const struct ew_graph *g, const struct node *n, struct ew_mono now)
 		.learned_age_ns = n->learned_age_ns,
 		.new_edge_age_ns = n->new_edge_age_ns,
 		.discoveries_q16 = { n->discoveries_q16[OUT], n->discoveries_q16[IN] },
-		.discovery_age_ns = { n->discovery_age_ns[OUT], n->discovery_age_ns[IN] },
+		.discovery_age_ns = { n->discovery_age_ns[OUT],
+		    n->discovery_age_ns[IN] },
 		.starts = n->starts,
 		.runs = n->runs,
 		.incidences = n->incidences,
@@ -88,7 +89,8 @@ ew_graph_take_edges(struct ew_graph *graph,
 
 size_t
 ew_graph_take_workloads(struct ew_graph *graph, struct ew_mono now,
-    void (*visit)(void *context, const struct ew_workload_record *record), void *context)
+    void (*visit)(void *context, const struct ew_workload_record *record),
+    void *context)
 {
 	size_t count = 0;
 
@@ -115,7 +117,8 @@ struct by_name {
 static int
 compare_names(const void *a, const void *b)
 {
-	return strcmp(((const struct by_name *)a)->name, ((const struct by_name *)b)->name);
+	return strcmp(((const struct by_name *)a)->name,
+	    ((const struct by_name *)b)->name);
 }
 
 /* 1.. n_nodes sorted by name; the caller frees it. */
@@ -132,12 +135,14 @@ sort_nodes(const struct ew_graph *g)
 
 void
 ew_graph_each_workload(const struct ew_graph *graph, struct ew_mono now,
-    void (*visit)(void *context, const struct ew_workload_record *record), void *context)
+    void (*visit)(void *context, const struct ew_workload_record *record),
+    void *context)
 {
 	struct by_name *order = sort_nodes(graph);
 
 	for (uint32_t i = 0; i < graph->n_nodes; i++) {
-		struct ew_workload_record r = record_of(graph, node_at(graph, order[i].index), now);
+		struct ew_workload_record r =
+		    record_of(graph, node_at(graph, order[i].index), now);
 		visit(context, &r);
 	}
 	free(order);
@@ -162,7 +167,8 @@ ew_graph_each_edge(const struct ew_graph *graph,
     void (*visit)(void *context, const struct ew_edge *edge), void *context)
 {
 	struct by_name *order = sort_nodes(graph);
-	const struct ew_edge **edges = ew_alloc_array(graph->n_edges + 1, sizeof(*edges));
+	const struct ew_edge **edges =
+	    ew_alloc_array(graph->n_edges + 1, sizeof(*edges));
 
 	for (uint32_t i = 0; i < graph->n_nodes; i++) {
 		size_t n = 0;
@@ -258,7 +264,8 @@ int
 ew_graph_load_workload(struct ew_graph *graph, const struct ew_workload_record *record)
 {
 	bool is_new = false;
-	struct node *n = stub(graph, record, (struct ew_mono){ record->first_ns }, &is_new);
+	struct node *n =
+	    stub(graph, record, (struct ew_mono){ record->first_ns }, &is_new);
 
 	if (!n)
 		return EW_ERR_LIMIT;
@@ -270,8 +277,9 @@ ew_graph_load_workload(struct ew_graph *graph, const struct ew_workload_record *
 }
 
 static int
-insert_edge(struct ew_graph *g, const char *src, const char *dst, const struct ew_edge *edge,
-    struct ew_mono now, bool may_overwrite, uint32_t *ret_ref)
+insert_edge(struct ew_graph *g, const char *src, const char *dst,
+    const struct ew_edge *edge, struct ew_mono now, bool may_overwrite,
+    uint32_t *ret_ref)
 {
 	uint32_t s = ew_graph_node_stub(g, src, now);
 	uint32_t d = ew_graph_node_stub(g, dst, now);
@@ -310,7 +318,8 @@ ew_graph_load_edge(struct ew_graph *graph, const char *src, const char *dst,
     const struct ew_edge *edge)
 {
 	uint32_t ref = NONE;
-	int err = insert_edge(graph, src, dst, edge, (struct ew_mono){ edge->first_ns }, true, &ref);
+	int err = insert_edge(graph, src, dst, edge, (struct ew_mono){ edge->first_ns },
+	    true, &ref);
 
 	graph->was_empty = false;
 	if (err || !ref)
@@ -325,8 +334,8 @@ ew_graph_load_edge(struct ew_graph *graph, const char *src, const char *dst,
 }
 
 int
-ew_graph_import_workload(struct ew_graph *graph, const struct ew_workload_record *record,
-    struct ew_mono now)
+ew_graph_import_workload(struct ew_graph *graph,
+    const struct ew_workload_record *record, struct ew_mono now)
 {
 	bool is_new = false;
 
@@ -384,7 +393,8 @@ ew_graph_freeze(struct ew_graph *graph, struct ew_workload *workload, bool on,
 }
 
 void
-ew_graph_quarantine(struct ew_graph *graph, struct ew_workload *workload, struct ew_mono now)
+ew_graph_quarantine(struct ew_graph *graph, struct ew_workload *workload,
+    struct ew_mono now)
 {
 	uint32_t index = ew_graph_node_of(graph, workload, now);
 

@@ -22,7 +22,8 @@ name_of(const struct ew_graph *g, uint32_t node)
 }
 
 static bool
-matches_edge(const struct ew_graph *g, const struct ew_pattern *p, const struct edge_slot *e)
+matches_edge(const struct ew_graph *g, const struct ew_pattern *p,
+    const struct edge_slot *e)
 {
 	return ew_pattern_matches(p, name_of(g, e->node[OUT]), name_of(g, e->node[IN]),
 	    e->edge.proto, e->edge.port);
@@ -35,14 +36,15 @@ is_in_force(const struct ew_decision_record *d, struct ew_mono now)
 }
 
 const struct ew_decision_record *
-ew_graph_rule_for(const struct ew_graph *g, const char *src, const char *dst, uint8_t proto,
-    uint16_t port, struct ew_mono now)
+ew_graph_rule_for(const struct ew_graph *g, const char *src, const char *dst,
+    uint8_t proto, uint16_t port, struct ew_mono now)
 {
 	for (uint32_t i = g->n_rules; i > 0; i--) {
 		const struct ew_decision_record *d = &g->rules[i - 1].decision;
 
 		if ((d->action == EW_ACT_ACCEPT || d->action == EW_ACT_DENY) &&
-		    is_in_force(d, now) && ew_pattern_matches(&d->pattern, src, dst, proto, port))
+		    is_in_force(d, now) &&
+		    ew_pattern_matches(&d->pattern, src, dst, proto, port))
 			return d;
 	}
 	return NULL;
@@ -56,7 +58,8 @@ ew_graph_is_snoozed(struct ew_graph *graph, const struct ew_workload *src,
 		const struct ew_decision_record *d = &graph->rules[i].decision;
 
 		if (d->action == EW_ACT_SNOOZE && is_in_force(d, now) &&
-		    ew_pattern_matches(&d->pattern, src->name, dst ? dst->name : "", proto, port))
+		    ew_pattern_matches(&d->pattern, src->name, dst ? dst->name : "",
+			proto, port))
 			return true;
 	}
 	return false;
@@ -73,9 +76,9 @@ release_edges(struct ew_graph *g, uint64_t id, struct ew_mono now)
 
 		if (!e->is_used || e->edge.decision_id != id)
 			continue;
-		const struct ew_decision_record *other = ew_graph_rule_for(g,
-		    name_of(g, e->node[OUT]), name_of(g, e->node[IN]), e->edge.proto,
-		    e->edge.port, now);
+		const struct ew_decision_record *other =
+		    ew_graph_rule_for(g, name_of(g, e->node[OUT]),
+			name_of(g, e->node[IN]), e->edge.proto, e->edge.port, now);
 
 		e->edge.decision_id = other ? other->id : 0;
 		e->edge.expires_ns = other ? other->expires_ns : 0;
@@ -92,7 +95,8 @@ release_edges(struct ew_graph *g, uint64_t id, struct ew_mono now)
 static void
 drop_rule(struct ew_graph *g, uint32_t i)
 {
-	memmove(&g->rules[i], &g->rules[i + 1], (g->n_rules - i - 1) * sizeof(*g->rules));
+	memmove(&g->rules[i], &g->rules[i + 1],
+	    (g->n_rules - i - 1) * sizeof(*g->rules));
 	g->n_rules--;
 	g->counters.rules = g->n_rules;
 }
@@ -126,7 +130,8 @@ add_rule(struct ew_graph *g, const struct ew_decision_record *d)
 }
 
 static uint32_t
-apply_to_edges(struct ew_graph *g, const struct ew_decision_record *d, struct ew_mono now)
+apply_to_edges(struct ew_graph *g, const struct ew_decision_record *d,
+    struct ew_mono now)
 {
 	bool is_accept = d->action == EW_ACT_ACCEPT;
 	enum ew_edge_status status = is_accept ? EW_EDGE_BASELINE : EW_EDGE_DENIED;
@@ -183,7 +188,8 @@ relearn(struct node *n)
 }
 
 static uint32_t
-apply_to_workloads(struct ew_graph *g, const struct ew_decision_record *d, struct ew_mono now)
+apply_to_workloads(struct ew_graph *g, const struct ew_decision_record *d,
+    struct ew_mono now)
 {
 	uint32_t n = 0;
 
@@ -231,7 +237,8 @@ decision_id(const struct ew_graph *g, const struct ew_decision_record *d)
 
 	h = ew_graph_mix(h, ew_graph_name_hash(d->pattern.src));
 	h = ew_graph_mix(h, ew_graph_name_hash(d->pattern.dst));
-	h = ew_graph_mix(h, (uint64_t)(uint32_t)d->pattern.port << 16 | (uint16_t)d->pattern.proto);
+	h = ew_graph_mix(h,
+	    (uint64_t)(uint32_t)d->pattern.port << 16 | (uint16_t)d->pattern.proto);
 	h = ew_graph_mix(h, g->n_rules);
 	/* SQLite's integers are signed: keep ids positive. */
 	return (h & INT64_MAX) | 1;
@@ -254,7 +261,8 @@ ew_graph_decide(struct ew_graph *graph, struct ew_decision_record *decision,
 		err = add_rule(graph, decision);
 		if (err)
 			return ew_error_set(error, err,
-			    "the table of decisions is full (%u); undo some or give them a time limit",
+			    "the table of decisions is full (%u); undo some or give "
+			    "them a time limit",
 			    graph->conf.max_rules);
 		if (decision->action != EW_ACT_SNOOZE)
 			decision->edges = apply_to_edges(graph, decision, now);
@@ -274,10 +282,12 @@ ew_graph_decide(struct ew_graph *graph, struct ew_decision_record *decision,
 		err = undo(graph, decision, now);
 		break;
 	case EW_ACT_AUTO:
-		return ew_error_set(error, EW_ERR_USAGE, "automatic acceptance is not a command");
+		return ew_error_set(error, EW_ERR_USAGE,
+		    "automatic acceptance is not a command");
 	}
 	if (err)
-		return ew_error_set(error, err, "nothing matches \"%s\"", decision->pattern.src);
+		return ew_error_set(error, err, "nothing matches \"%s\"",
+		    decision->pattern.src);
 	if (graph->sink.decision)
 		graph->sink.decision(graph->sink.context, decision);
 	return 0;

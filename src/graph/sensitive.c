@@ -72,8 +72,12 @@ static const struct port_row port_rows[] = {
 static const uint16_t kit_only[] = { 443, 8080, 30000 };
 
 static const uint8_t class_points[] = {
-	[EW_SENS_NONE] = 0,	    [EW_SENS_CONSOLE] = 10,    [EW_SENS_DATA] = 15,
-	[EW_SENS_REMOTE_ADMIN] = 20, [EW_SENS_API_SERVER] = 20, [EW_SENS_CONTROL_PLANE] = 25,
+	[EW_SENS_NONE] = 0,
+	[EW_SENS_CONSOLE] = 10,
+	[EW_SENS_DATA] = 15,
+	[EW_SENS_REMOTE_ADMIN] = 20,
+	[EW_SENS_API_SERVER] = 20,
+	[EW_SENS_CONTROL_PLANE] = 25,
 };
 
 static const struct ew_addr metadata_addrs[] = {
@@ -116,7 +120,8 @@ make(enum ew_sensitive_class cls, bool is_kit, bool is_hard, const char *name)
 }
 
 struct ew_sensitive
-ew_sensitive_lookup(const struct ew_addr *addr, uint8_t proto, uint16_t port, bool on_node)
+ew_sensitive_lookup(const struct ew_addr *addr, uint8_t proto, uint16_t port,
+    bool on_node)
 {
 	/* DNS and NTP of a cloud live on the same addresses and are no metadata access. */
 	if (addr && proto == TCP && port != 53 && ew_sensitive_is_metadata(addr))

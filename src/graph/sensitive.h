@@ -12,18 +12,18 @@
  */
 enum ew_sensitive_class {
 	EW_SENS_NONE,
-	EW_SENS_CONSOLE,       /* queues and consoles: 10 points */
-	EW_SENS_DATA,	       /* data stores: 15 */
-	EW_SENS_REMOTE_ADMIN,  /* 20 */
-	EW_SENS_API_SERVER,    /* Kubernetes API server: 20, takes the change discount */
+	EW_SENS_CONSOLE,      /* queues and consoles: 10 points */
+	EW_SENS_DATA,	      /* data stores: 15 */
+	EW_SENS_REMOTE_ADMIN, /* 20 */
+	EW_SENS_API_SERVER,   /* Kubernetes API server: 20, takes the change discount */
 	EW_SENS_CONTROL_PLANE, /* 25 */
 };
 
 struct ew_sensitive {
-	uint8_t cls;	/* enum ew_sensitive_class */
-	uint8_t points; /* T of section 2, 0..25 */
-	uint8_t is_kit; /* on the port lists of container attack kits */
-	uint8_t is_hard; /* metadata, Docker API, etcd: never capped at cold install */
+	uint8_t cls;	  /* enum ew_sensitive_class */
+	uint8_t points;	  /* T of section 2, 0..25 */
+	uint8_t is_kit;	  /* on the port lists of container attack kits */
+	uint8_t is_hard;  /* metadata, Docker API, etcd: never capped at cold install */
 	const char *name; /* "cloud metadata", "Docker API", "postgres" */
 };
 

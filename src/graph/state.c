@@ -22,12 +22,12 @@
  * Ages count observed time: none accrues while the daemon is down.
  */
 
-#define PROVISIONAL_INCIDENCES 100u	  /* U of 4.2 */
+#define PROVISIONAL_INCIDENCES 100u /* U of 4.2 */
 #define PROVISIONAL_INCIDENCES_QUICK 50u
-#define PROVISIONAL_MISSING_PERMILLE 5u	  /* M of 4.2 */
+#define PROVISIONAL_MISSING_PERMILLE 5u /* M of 4.2 */
 #define PROVISIONAL_MISSING_PERMILLE_QUICK 10u
 #define MATURE_MISSING_PERMILLE 50u
-#define MATURE_AGES 7	/* in A */
+#define MATURE_AGES 7 /* in A */
 #define STALE_AGES 14
 #define DORMANT_AGES 30
 #define DELETE_AGES 180
@@ -65,7 +65,8 @@ uint32_t
 ew_graph_maturity(const struct ew_graph *g, const struct node *n, struct ew_mono now)
 {
 	int64_t age = node_age(n, now);
-	uint32_t m = n->workload->is_job ? maturity_by_runs(n->runs) : maturity_by_age(g, age);
+	uint32_t m =
+	    n->workload->is_job ? maturity_by_runs(n->runs) : maturity_by_age(g, age);
 
 	if (m > EW_Q16_ONE)
 		m = EW_Q16_ONE;
@@ -85,7 +86,8 @@ ew_graph_maturity(const struct ew_graph *g, const struct node *n, struct ew_mono
  * Pitman-Yor new-edge models (Heard & Rubin-Delanchy 2016; Sanna Passino & Heard 2019).
  */
 uint32_t
-ew_graph_surprise(const struct ew_graph *g, const struct node *n, int side, struct ew_mono now)
+ew_graph_surprise(const struct ew_graph *g, const struct node *n, int side,
+    struct ew_mono now)
 {
 	int64_t half_life = g->conf.minimum_age_ns / 1000 * 4852; /* 7 A ln 2 */
 	int64_t age = node_age(n, now);
@@ -115,11 +117,12 @@ permille(uint64_t part, uint64_t whole)
 static bool
 is_complete(const struct ew_graph *g, const struct node *n, int64_t age)
 {
-	uint32_t need = g->conf.quick ? PROVISIONAL_INCIDENCES_QUICK : PROVISIONAL_INCIDENCES;
+	uint32_t need =
+	    g->conf.quick ? PROVISIONAL_INCIDENCES_QUICK : PROVISIONAL_INCIDENCES;
 	uint32_t limit = g->conf.quick ? PROVISIONAL_MISSING_PERMILLE_QUICK
 				       : PROVISIONAL_MISSING_PERMILLE;
-	int64_t quiet = g->conf.minimum_age_ns / 4 > age / 4 ? g->conf.minimum_age_ns / 4
-							     : age / 4;
+	int64_t quiet =
+	    g->conf.minimum_age_ns / 4 > age / 4 ? g->conf.minimum_age_ns / 4 : age / 4;
 
 	if (n->workload->is_job)
 		return n->runs >= JOB_RUNS_MIN && n->run_sig[0] == n->run_sig[1] &&
@@ -160,8 +163,8 @@ state_of(const struct ew_graph *g, const struct node *n, int64_t age)
 		return EW_WL_LEARNING;
 	if (n->state == EW_WL_MATURE)
 		return EW_WL_MATURE;
-	bool is_mature = age >= MATURE_AGES * a && n->incidences >= PROVISIONAL_INCIDENCES &&
-	    is_day_complete(g, n);
+	bool is_mature = age >= MATURE_AGES * a &&
+	    n->incidences >= PROVISIONAL_INCIDENCES && is_day_complete(g, n);
 	return is_mature ? EW_WL_MATURE : EW_WL_PROVISIONAL;
 }
 
@@ -180,9 +183,8 @@ update_node(struct ew_graph *g, uint32_t index, struct ew_mono now)
 			n->is_incomplete = !is_done;
 		}
 	}
-	enum ew_workload_state state = now.ns - n->last_ns >= STALE_AGES * a
-	    ? EW_WL_STALE
-	    : state_of(g, n, age);
+	enum ew_workload_state state =
+	    now.ns - n->last_ns >= STALE_AGES * a ? EW_WL_STALE : state_of(g, n, age);
 
 	if (n->is_incomplete && state == EW_WL_MATURE)
 		n->is_incomplete = false;
@@ -200,8 +202,9 @@ age_edge(struct ew_graph *g, uint32_t ref, struct ew_mono now)
 	struct edge_slot *e = edge_at(g, ref);
 	int64_t a = g->conf.minimum_age_ns;
 	int64_t unseen = now.ns - e->edge.last_ns;
-	int64_t dormant = DORMANT_AGES * a > 4 * e->edge.max_gap_ns ? DORMANT_AGES * a
-								   : 4 * e->edge.max_gap_ns;
+	int64_t dormant = DORMANT_AGES * a > 4 * e->edge.max_gap_ns
+	    ? DORMANT_AGES * a
+	    : 4 * e->edge.max_gap_ns;
 
 	if (unseen >= DELETE_AGES * a && e->edge.status != EW_EDGE_DENIED) {
 		g->counters.expired++;
@@ -209,7 +212,8 @@ age_edge(struct ew_graph *g, uint32_t ref, struct ew_mono now)
 		return;
 	}
 	/* What never came about is forgotten after a day: a scan leaves no furniture. */
-	if (!e->edge.established_ns && unseen >= a && e->edge.status == EW_EDGE_CANDIDATE) {
+	if (!e->edge.established_ns && unseen >= a &&
+	    e->edge.status == EW_EDGE_CANDIDATE) {
 		ew_graph_edge_forget(g, ref);
 		return;
 	}
@@ -259,7 +263,8 @@ ew_graph_advance(struct ew_graph *g, struct ew_mono now)
 		g->next_period_ns = now.ns / g->period_ns * g->period_ns;
 	/* After a long silence the periods in the middle say nothing new. */
 	if ((now.ns - g->next_period_ns) / g->period_ns > MAX_PERIODS)
-		g->next_period_ns = (now.ns / g->period_ns - MAX_PERIODS) * g->period_ns;
+		g->next_period_ns =
+		    (now.ns / g->period_ns - MAX_PERIODS) * g->period_ns;
 	while (g->next_period_ns <= now.ns) {
 		run_period(g, (struct ew_mono){ g->next_period_ns });
 		g->next_period_ns += g->period_ns;
@@ -275,7 +280,8 @@ ew_graph_tick(struct ew_graph *graph, struct ew_mono now)
 int64_t
 ew_graph_observed_ns(const struct ew_graph *graph, struct ew_mono now)
 {
-	return graph->observed_base_ns + (graph->start_ns ? now.ns - graph->start_ns : 0);
+	return graph->observed_base_ns +
+	    (graph->start_ns ? now.ns - graph->start_ns : 0);
 }
 
 void
@@ -290,7 +296,8 @@ ew_graph_run_ended(struct ew_graph *g, uint32_t index, const struct ew_lifecycle
 		const struct edge_slot *e = edge_at(g, i);
 
 		if (e->seen_ns >= life->instance->started.ns)
-			sig ^= ew_graph_mix(e->node[IN], (uint64_t)e->edge.proto << 16 | e->edge.port);
+			sig ^= ew_graph_mix(e->node[IN],
+			    (uint64_t)e->edge.proto << 16 | e->edge.port);
 	}
 	n->runs++;
 	n->run_sig[2] = n->run_sig[1];
@@ -346,7 +353,8 @@ ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workload,
 		.f1 = n->f1,
 		.f2 = n->f2,
 		.missing_mass_permille = (uint16_t)permille(n->f1, n->incidences),
-		.coverage_permille = seen ? (uint16_t)permille(seen, seen + unseen_edges(n)) : 0,
+		.coverage_permille =
+		    seen ? (uint16_t)permille(seen, seen + unseen_edges(n)) : 0,
 		.starts = n->starts,
 		.runs = n->runs,
 		.age_ns = age,

@@ -62,7 +62,8 @@ ew_graph_tables_init(struct ew_graph *g)
 	g->by_id = ew_alloc_array(g->n_by_id, sizeof(uint32_t));
 	index_init(&g->by_name, 512);
 	index_init(&g->edges, 1024);
-	g->blocks = ew_alloc_array(g->conf.max_edges / EDGE_BLOCK + 2, sizeof(*g->blocks));
+	g->blocks =
+	    ew_alloc_array(g->conf.max_edges / EDGE_BLOCK + 2, sizeof(*g->blocks));
 	g->cap_services = 1024;
 	g->services = ew_alloc_array(g->cap_services, sizeof(*g->services));
 	g->rules = ew_alloc_array(g->conf.max_rules, sizeof(*g->rules));
@@ -322,8 +323,8 @@ edge_take_slot(struct ew_graph *g)
 		return NONE;
 	ref = ++g->n_edges;
 	if (!g->blocks[ref / EDGE_BLOCK])
-		g->blocks[ref / EDGE_BLOCK] = ew_alloc_array(EDGE_BLOCK,
-		    sizeof(struct edge_slot));
+		g->blocks[ref / EDGE_BLOCK] =
+		    ew_alloc_array(EDGE_BLOCK, sizeof(struct edge_slot));
 	return ref;
 }
 
@@ -381,7 +382,8 @@ edge_erase(struct ew_graph *g, uint32_t ref)
 		hole = (hole + 1) & mask;
 	/* Backward shift: move up whoever may stand in the hole. */
 	for (uint32_t i = (hole + 1) & mask; g->edges.slots[i]; i = (i + 1) & mask) {
-		uint32_t home = (uint32_t)slot_hash(edge_at(g, g->edges.slots[i])) & mask;
+		uint32_t home =
+		    (uint32_t)slot_hash(edge_at(g, g->edges.slots[i])) & mask;
 
 		if (((i - home) & mask) >= ((i - hole) & mask)) {
 			g->edges.slots[hole] = g->edges.slots[i];

@@ -24,7 +24,8 @@ struct desk {
 };
 
 static inline void
-desk_incident(void *context, const struct ew_incident *incident, const struct ew_signal *signal)
+desk_incident(void *context, const struct ew_incident *incident,
+    const struct ew_signal *signal)
 {
 	struct desk *d = context;
 	bool is_known = false;
@@ -68,7 +69,8 @@ desk_signal(void *context, const struct ew_signal *s)
 static inline void
 desk_init(struct desk *d, int64_t a_ns, const struct ew_alert_conf *conf)
 {
-	const struct ew_alert_sink sink = { d, desk_incident, desk_message, desk_freeze, NULL };
+	const struct ew_alert_sink sink = { d, desk_incident, desk_message, desk_freeze,
+		NULL };
 	const struct ew_detect_sink signals = { d, desk_signal, NULL };
 	struct ew_graph_conf graph;
 	struct ew_alert_conf alert;
@@ -127,8 +129,10 @@ desk_make(struct desk *d, struct ew_signal *s, uint64_t id, struct ew_workload *
 	s->count = 1;
 	s->n_reasons = 1;
 	s->reasons[0].points = (int16_t)score;
-	snprintf(s->reasons[0].text, sizeof(s->reasons[0].text), "reason %llu", (unsigned long long)id);
-	snprintf(s->sentence, sizeof(s->sentence), "%.80s opened postgres on %.80s:5432; never done in 14 d",
-	    src->name, dst ? dst->name : "many");
+	snprintf(s->reasons[0].text, sizeof(s->reasons[0].text), "reason %llu",
+	    (unsigned long long)id);
+	snprintf(s->sentence, sizeof(s->sentence),
+	    "%.80s opened postgres on %.80s:5432; never done in 14 d", src->name,
+	    dst ? dst->name : "many");
 	snprintf(s->benign, sizeof(s->benign), "a release");
 }

@@ -91,7 +91,8 @@ Test(alert, two_incidents_that_meet_become_one)
 {
 	uint64_t id = feed(1, web, api, 60);
 
-	feed(2, db, web, 40); /* another source; web becomes its suspect too late to matter */
+	feed(2, db, web,
+	    40); /* another source; web becomes its suspect too late to matter */
 	cr_assert_eq(d.n_ids, 2);
 	feed(3, web, db, 60);
 	cr_assert_not_null(ew_alert_find(d.alert, id));
@@ -257,7 +258,8 @@ Test(alert, an_open_incident_of_50_freezes_its_sources)
 	cr_assert_eq(d.freezes, 1);
 	feed(2, api, db, 60);
 	cr_assert_eq(d.freezes, 2);
-	cr_assert_eq(ew_alert_decide(d.alert, id, EW_DECISION_ACCEPTED, 0, d.x.w.now), 0);
+	cr_assert_eq(ew_alert_decide(d.alert, id, EW_DECISION_ACCEPTED, 0, d.x.w.now),
+	    0);
 	cr_assert_eq(d.freezes, 0);
 	cr_assert_eq(d.last.state, EW_INCIDENT_CLOSED);
 	cr_assert_eq(d.last.decision, EW_DECISION_ACCEPTED);
@@ -269,12 +271,15 @@ Test(alert, a_snoozed_incident_says_nothing)
 {
 	uint64_t id = feed(1, web, db, 80);
 
-	cr_assert_eq(ew_alert_decide(d.alert, id, EW_DECISION_SNOOZED, d.x.w.now.ns + HOUR, d.x.w.now), 0);
+	cr_assert_eq(ew_alert_decide(d.alert, id, EW_DECISION_SNOOZED,
+			 d.x.w.now.ns + HOUR, d.x.w.now),
+	    0);
 	desk_tick(&d, 10 * MINUTE);
 	feed(2, web, api, 80);
 	desk_tick(&d, 10 * MINUTE);
 	cr_assert_eq(d.n_messages, 0);
-	cr_assert_eq(ew_alert_decide(d.alert, 12345, EW_DECISION_DENIED, 0, d.x.w.now), -ENOENT);
+	cr_assert_eq(ew_alert_decide(d.alert, 12345, EW_DECISION_DENIED, 0, d.x.w.now),
+	    -ENOENT);
 }
 
 Test(alert, accepting_the_only_edge_closes_it)
@@ -292,7 +297,9 @@ Test(alert, accepting_the_only_edge_closes_it)
 
 Test(alert, a_gap_marks_what_it_overlaps)
 {
-	struct ew_health h = { .from_ns = d.x.w.now.ns, .to_ns = d.x.w.now.ns + HOUR, .is_notice = 1 };
+	struct ew_health h = { .from_ns = d.x.w.now.ns,
+		.to_ns = d.x.w.now.ns + HOUR,
+		.is_notice = 1 };
 
 	snprintf(h.text, sizeof(h.text), "coverage reduced: test");
 	feed(1, web, db, 80);
@@ -334,7 +341,8 @@ Test(alert, too_many_open_incidents_are_refused_and_counted)
 		char name[16];
 
 		snprintf(name, sizeof(name), "w%d", i);
-		desk_make(&e, &s, (uint64_t)i + 1, world_workload(&e.x.w, name, ""), NULL, 80);
+		desk_make(&e, &s, (uint64_t)i + 1, world_workload(&e.x.w, name, ""),
+		    NULL, 80);
 		ew_alert_feed(e.alert, &s, e.x.w.now);
 	}
 	cr_assert_eq(e.n_ids, 2);
@@ -350,7 +358,8 @@ Test(alert, comes_back_after_a_restart_and_repeats_nothing)
 	desk_tick(&d, MINUTE);
 	cr_assert_eq(d.n_messages, 1);
 	kept = *ew_alert_find(d.alert, id);
-	const struct ew_alert_sink sink = { &d, desk_incident, desk_message, desk_freeze, NULL };
+	const struct ew_alert_sink sink = { &d, desk_incident, desk_message,
+		desk_freeze, NULL };
 	struct ew_alert_conf conf;
 	ew_alert_conf_default(&conf);
 	struct ew_alert *again = ew_alert_new(&conf, &sink);
@@ -376,17 +385,20 @@ Test(alert, the_message_says_all_that_5_4_asks_for)
 		snprintf(s.reasons[i].text, sizeof(s.reasons[i].text), "reason %d", i);
 	}
 	snprintf(s.evidence, sizeof(s.evidence),
-	    "baseline: has spoken to 4 services in 14 d, none new since\nreplicas: 1 of 3 show it");
+	    "baseline: has spoken to 4 services in 14 d, none new since\nreplicas: 1 "
+	    "of 3 show it");
 	ew_alert_feed(d.alert, &s, d.x.w.now);
 	desk_tick(&d, MINUTE);
 	const struct ew_message *m = &d.messages[0];
 	cr_assert_str_eq(m->title,
-	    "compose/shop/web on n1 opened postgres on compose/shop/db:5432; never done in 14 d");
+	    "compose/shop/web on n1 opened postgres on compose/shop/db:5432; never "
+	    "done in 14 d");
 	cr_assert_str_eq(m->path, "compose/shop/web -> compose/shop/db:5432 00:00:00");
 	cr_assert_eq(m->reasons[0].points, 13);
 	cr_assert_str_eq(m->reasons[0].text, "reason 3");
 	cr_assert_str_eq(m->techniques, "T1021");
-	cr_assert_str_eq(m->baseline, "has spoken to 4 services in 14 d, none new since");
+	cr_assert_str_eq(m->baseline,
+	    "has spoken to 4 services in 14 d, none new since");
 	cr_assert_str_eq(m->benign, "a release");
 	cr_assert_str_eq(m->targets[0], "compose/shop/db:5432/tcp payload");
 	cr_assert_str_eq(m->node, "n1");

@@ -98,7 +98,8 @@ Test(story, restart_scale_and_redeploy_are_quiet)
 	web->instances = api->instances = 3;
 	for (uint32_t i = 2; i < 5; i++)
 		peace(5, (struct phase){ .instance = i, .in_startup = true });
-	peace(10, (struct phase){ .instance = 5, .in_startup = true, .in_change = true });
+	peace(10,
+	    (struct phase){ .instance = 5, .in_startup = true, .in_change = true });
 	/* While it is redeployed, clients meet refusals and silence on known edges. */
 	for (int i = 0; i < 30; i++) {
 		watch_try(&d.x, web, api, 9000, EW_FLOW_REFUSED);
@@ -140,7 +141,8 @@ Test(story, a_port_scan_is_one_incident_and_one_message)
 
 		world_flow(&d.x.w, &a, web, db, port);
 		watch_feed(&d.x, &a, EW_FLOW_ATTEMPT);
-		watch_feed(&d.x, &a, port == 80 ? EW_FLOW_ESTABLISHED : EW_FLOW_REFUSED);
+		watch_feed(&d.x, &a,
+		    port == 80 ? EW_FLOW_ESTABLISHED : EW_FLOW_REFUSED);
 		d.x.w.now.ns += EW_NS_PER_MS;
 	}
 	peace(60, (struct phase){ 0 });
@@ -150,7 +152,8 @@ Test(story, a_port_scan_is_one_incident_and_one_message)
 	for (uint32_t i = 0; i < d.last.n_detectors; i++)
 		has_scan |= strcmp(d.last.detectors[i], "scan-vertical") == 0;
 	cr_assert(has_scan);
-	cr_assert_not_null(strstr(d.messages[0].title, "is scanning"), "%s", d.messages[0].title);
+	cr_assert_not_null(strstr(d.messages[0].title, "is scanning"), "%s",
+	    d.messages[0].title);
 	cr_assert_lt(d.x.n_seen, 100);
 }
 

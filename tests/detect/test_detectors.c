@@ -40,9 +40,11 @@ Test(detectors, have_unique_names_and_sane_options)
 			cr_assert_str_neq(ew_detectors[i]->name, ew_detectors[k]->name);
 		cr_assert_leq(ew_detectors[i]->n_options, EW_DETECTOR_OPTIONS_MAX);
 		for (size_t o = 0; o < ew_detectors[i]->n_options; o++) {
-			const struct ew_detector_option *opt = &ew_detectors[i]->options[o];
+			const struct ew_detector_option *opt =
+			    &ew_detectors[i]->options[o];
 
-			cr_assert(opt->min <= opt->default_value && opt->default_value <= opt->max,
+			cr_assert(opt->min <= opt->default_value &&
+				opt->default_value <= opt->max,
 			    "%s.%s", ew_detectors[i]->name, opt->name);
 		}
 	}
@@ -132,7 +134,8 @@ Test(new_edge, multicast_resolvers_and_probes_are_suppressed)
 Test(new_edge, a_young_workload_is_a_digest_row_at_most)
 {
 	grow_old(14);
-	struct ew_workload *fresh = world_workload(&x.w, "compose/shop/new", "compose/shop");
+	struct ew_workload *fresh =
+	    world_workload(&x.w, "compose/shop/new", "compose/shop");
 
 	fresh->posture = EW_POSTURE_PRIVILEGED;
 	watch_talk(&x, fresh, db, 22);
@@ -220,7 +223,8 @@ Test(sensitive, what_was_there_at_installation_is_for_review)
 	cr_assert_not_null(s);
 	cr_assert_eq(s->score, 49);
 	cr_assert_eq(s->is_capped, 1);
-	cr_assert_eq(ew_graph_find(x.w.graph, web, node, 6, 10250)->status, EW_EDGE_QUARANTINED);
+	cr_assert_eq(ew_graph_find(x.w.graph, web, node, 6, 10250)->status,
+	    EW_EDGE_QUARANTINED);
 }
 
 Test(sensitive, three_kit_ports_are_a_kit)
@@ -258,7 +262,8 @@ Test(role, a_callback_counts_more_and_names_the_entry)
 	watch_talk(&x, db, api, 4444);
 	const struct ew_signal *s = watch_last(&x, "role-reversal");
 	cr_assert_eq(s->score, 35 + 15 + 10 + 30);
-	cr_assert_not_null(strstr(s->evidence, "possible entry: compose/shop/api:5432"));
+	cr_assert_not_null(
+	    strstr(s->evidence, "possible entry: compose/shop/api:5432"));
 }
 
 Test(role, a_client_is_no_server)
@@ -274,7 +279,8 @@ TestSuite(canary, .init = setup, .fini = teardown);
 
 Test(canary, any_attempt_is_95)
 {
-	struct ew_workload *decoy = world_workload(&x.w, "compose/shop/decoy", "compose/shop");
+	struct ew_workload *decoy =
+	    world_workload(&x.w, "compose/shop/decoy", "compose/shop");
 	struct act a;
 
 	decoy->labels = EW_LABEL_CANARY;
@@ -287,7 +293,8 @@ Test(canary, any_attempt_is_95)
 
 Test(canary, arp_alone_is_60)
 {
-	struct ew_workload *decoy = world_workload(&x.w, "compose/shop/decoy", "compose/shop");
+	struct ew_workload *decoy =
+	    world_workload(&x.w, "compose/shop/decoy", "compose/shop");
 	struct act a;
 
 	decoy->labels = EW_LABEL_CANARY;
@@ -298,7 +305,8 @@ Test(canary, arp_alone_is_60)
 
 Test(canary, declared_probes_of_the_node_are_let_through)
 {
-	struct ew_workload *decoy = world_workload(&x.w, "compose/shop/decoy", "compose/shop");
+	struct ew_workload *decoy =
+	    world_workload(&x.w, "compose/shop/decoy", "compose/shop");
 	struct ew_workload *node = world_peer(&x.w, "host/n1", EW_PEER_NODE);
 	struct act a;
 
@@ -314,7 +322,9 @@ Test(deny, a_denied_edge_is_75_once_per_burst)
 {
 	struct ew_decision_record d = { .action = EW_ACT_DENY };
 
-	cr_assert_eq(ew_pattern_parse("compose/shop/web -> compose/shop/db", &d.pattern, NULL), 0);
+	cr_assert_eq(ew_pattern_parse("compose/shop/web -> compose/shop/db", &d.pattern,
+			 NULL),
+	    0);
 	cr_assert_eq(ew_graph_decide(x.w.graph, &d, x.w.now, NULL), 0);
 	for (int i = 0; i < 5; i++)
 		watch_talk(&x, web, db, 5432);
@@ -329,7 +339,9 @@ TestSuite(coverage, .init = setup, .fini = teardown);
 
 Test(coverage, small_losses_are_recorded_and_large_ones_told_once)
 {
-	struct ew_gap_info gap = { .from_ns = x.w.now.ns, .to_ns = x.w.now.ns + MINUTE, .lost = 5,
+	struct ew_gap_info gap = { .from_ns = x.w.now.ns,
+		.to_ns = x.w.now.ns + MINUTE,
+		.lost = 5,
 		.cause = EW_GAP_KERNEL_DROP };
 
 	ew_detect_gap(x.detect, &gap, 10000, x.w.now);
@@ -353,7 +365,9 @@ TestSuite(new_workload, .init = setup, .fini = teardown);
 static void
 appear(struct ew_workload *who, enum ew_lifecycle_kind kind)
 {
-	const struct ew_lifecycle life = { .kind = (uint8_t)kind, .at = x.w.now, .workload = who };
+	const struct ew_lifecycle life = { .kind = (uint8_t)kind,
+		.at = x.w.now,
+		.workload = who };
 
 	ew_graph_lifecycle(x.w.graph, &life, x.w.now);
 	ew_detect_lifecycle(x.detect, &life, x.w.now);

@@ -65,7 +65,8 @@ Test(scan, refused_ports_alarm_at_the_fifth)
 	cr_assert_eq(s->hosts, 1);
 	cr_assert_eq(s->ports, 5);
 	cr_assert_eq(watch_sum(s), s->score);
-	cr_assert_str_eq(s->sentence, "compose/shop/web is scanning compose/shop/db: 5 ports");
+	cr_assert_str_eq(s->sentence,
+	    "compose/shop/web is scanning compose/shop/db: 5 ports");
 }
 
 Test(scan, unanswered_ports_alarm_at_the_fifth)
@@ -219,8 +220,8 @@ Test(scan, known_edges_count_nothing)
 {
 	for (int i = 0; i < 100; i++)
 		watch_try(&x, web, api, 8080, EW_FLOW_REFUSED);
-	cr_assert_null(ew_walk_find(x.detect,
-	    ew_graph_instance_key(x.w.graph, web->id * 100)));
+	cr_assert_null(
+	    ew_walk_find(x.detect, ew_graph_instance_key(x.w.graph, web->id * 100)));
 }
 
 Test(scan, resolved_names_count_a_quarter)
@@ -255,8 +256,8 @@ Test(scan, a_cold_boot_is_forgiven_and_refunded)
 		watch_feed(&x, &a, EW_FLOW_ATTEMPT);
 		watch_feed(&x, &a, EW_FLOW_REFUSED);
 	}
-	struct ew_walk *w = ew_walk_find(x.detect,
-	    ew_graph_instance_key(x.w.graph, a.c.src.instance));
+	struct ew_walk *w =
+	    ew_walk_find(x.detect, ew_graph_instance_key(x.w.graph, a.c.src.instance));
 	cr_assert_eq(w->fast_q16, 6 * 2 * 65536 / 4);
 	for (int i = 0; i < 6; i++) {
 		world_flow(&x.w, &a, web, deps[i], 8000);
@@ -277,8 +278,8 @@ Test(scan, many_ports_of_one_destination_are_not_forgiven)
 		a.c.src.in_startup = 1;
 		watch_feed(&x, &a, EW_FLOW_REFUSED);
 	}
-	struct ew_walk *w = ew_walk_find(x.detect,
-	    ew_graph_instance_key(x.w.graph, a.c.src.instance));
+	struct ew_walk *w =
+	    ew_walk_find(x.detect, ew_graph_instance_key(x.w.graph, a.c.src.instance));
 	uint32_t after_five = w->fast_q16;
 	world_flow(&x.w, &a, web, db, 20006);
 	a.c.src.in_startup = 1;
@@ -294,13 +295,15 @@ Test(scan, is_told_once_in_six_hours_and_updated_in_place)
 	for (int i = 1; i <= 1000; i++) {
 		world_flow(&x.w, &a, web, db, (uint16_t)i);
 		watch_feed(&x, &a, EW_FLOW_ATTEMPT);
-		watch_feed(&x, &a, i % 100 == 0 ? EW_FLOW_ESTABLISHED : EW_FLOW_REFUSED);
+		watch_feed(&x, &a,
+		    i % 100 == 0 ? EW_FLOW_ESTABLISHED : EW_FLOW_REFUSED);
 		x.w.now.ns += EW_NS_PER_MS;
 	}
 	watch_tick(&x, 2 * MINUTE);
 	cr_assert_eq(scans(), 1);
 	const struct ew_signal *s = watch_last(&x, "scan-vertical");
-	cr_assert_geq(s->count, 800, "%u", s->count); /* Bloom filters swallow some, never invent any */
+	cr_assert_geq(s->count, 800, "%u",
+	    s->count); /* Bloom filters swallow some, never invent any */
 	cr_assert_eq(s->score, 65 + 10 + 10); /* some connected; sensitive ports */
 	cr_assert(s->ports > 700 && s->ports < 1300, "%u", s->ports);
 	cr_assert_lt(x.n_seen, 60);
@@ -369,8 +372,8 @@ Test(scan, a_restart_forgets_neither_score_nor_signal)
 	ew_detect_free(x.detect);
 	x.detect = ew_detect_new(&x.conf, x.w.graph, &sink);
 	for (unsigned i = 0; i < n_kept; i++)
-		cr_assert_eq(ew_detect_load(x.detect, &kept[i]), 0, "%s %s", kept[i].detector,
-		    kept[i].key);
+		cr_assert_eq(ew_detect_load(x.detect, &kept[i]), 0, "%s %s",
+		    kept[i].detector, kept[i].key);
 	world_flow(&x.w, &a, web, db, 20005);
 	watch_feed(&x, &a, EW_FLOW_REFUSED);
 	cr_assert_eq(scans(), 1);

@@ -40,51 +40,76 @@ static const struct score_case cases[] = {
 	    { MATURE, PAYLOAD, .target_points = 15, .replicas = 3, .replicas_with = 3,
 		.change_window = 1 },
 	    30 },
-	{ "app to metadata", { MATURE, PAYLOAD, .target_points = 25, .is_control_plane = 1 }, 85 },
+	{ "app to metadata",
+	    { MATURE, PAYLOAD, .target_points = 25, .is_control_plane = 1 }, 85 },
 	{ "one peer has it", { MATURE, PAYLOAD, .peers = 1 }, 50 },
 	{ "two peers have it", { MATURE, PAYLOAD, .peers = 2 }, 45 },
 	{ "only other groups have it", { MATURE, PAYLOAD, .others = 1 }, 53 },
 	{ "candidate halves N", { MATURE, PAYLOAD, .is_candidate = 1 }, 42 },
 	{ "new port: N * 0.8, R 10",
-	    { .m_q16 = FULL, .s_q16 = FULL, .n_percent = 80, .r_max = 10, PAYLOAD }, 48 },
+	    { .m_q16 = FULL, .s_q16 = FULL, .n_percent = 80, .r_max = 10, PAYLOAD },
+	    48 },
 	{ "control plane floor at no maturity",
-	    { .n_percent = 100, .r_max = 15, .outcome = EW_OUT_REFUSED, .past_startup = 1,
-		.is_control_plane = 1, .target_points = 25 },
+	    { .n_percent = 100,
+		.r_max = 15,
+		.outcome = EW_OUT_REFUSED,
+		.past_startup = 1,
+		.is_control_plane = 1,
+		.target_points = 25 },
 	    60 },
 	{ "API server floor",
-	    { .n_percent = 100, .r_max = 15, .outcome = EW_OUT_REFUSED, .past_startup = 1,
-		.is_control_plane = 1, .is_api_server = 1, .target_points = 20 },
+	    { .n_percent = 100,
+		.r_max = 15,
+		.outcome = EW_OUT_REFUSED,
+		.past_startup = 1,
+		.is_control_plane = 1,
+		.is_api_server = 1,
+		.target_points = 20 },
 	    50 },
 	{ "no floor while starting",
-	    { .n_percent = 100, .r_max = 15, .outcome = EW_OUT_REFUSED, .is_control_plane = 1,
+	    { .n_percent = 100,
+		.r_max = 15,
+		.outcome = EW_OUT_REFUSED,
+		.is_control_plane = 1,
 		.target_points = 25 },
 	    44 },
 	{ "no discount for control plane",
-	    { MATURE, PAYLOAD, .target_points = 25, .is_control_plane = 1, .change_window = 1 },
+	    { MATURE, PAYLOAD, .target_points = 25, .is_control_plane = 1,
+		.change_window = 1 },
 	    85 },
 	{ "the API server takes it",
-	    { MATURE, PAYLOAD, .target_points = 20, .is_control_plane = 1, .is_api_server = 1,
-		.change_window = 1 },
+	    { MATURE, PAYLOAD, .target_points = 20, .is_control_plane = 1,
+		.is_api_server = 1, .change_window = 1 },
 	    50 },
 	{ "only the largest discount",
 	    { MATURE, PAYLOAD, .change_window = 1, .sibling = 1, .midstream = 1 }, 30 },
-	{ "startup profile incomplete", { MATURE, PAYLOAD, .startup_incomplete = 1 }, 35 },
+	{ "startup profile incomplete", { MATURE, PAYLOAD, .startup_incomplete = 1 },
+	    35 },
 	{ "posture is clamped at 10",
-	    { MATURE, PAYLOAD, .posture = EW_POSTURE_PRIVILEGED | EW_POSTURE_PUBLISHED }, 70 },
+	    { MATURE, PAYLOAD,
+		.posture = EW_POSTURE_PRIVILEGED | EW_POSTURE_PUBLISHED },
+	    70 },
 	{ "host network 6, published 4",
-	    { MATURE, PAYLOAD, .posture = EW_POSTURE_HOST_NETWORK | EW_POSTURE_PUBLISHED }, 70 },
+	    { MATURE, PAYLOAD,
+		.posture = EW_POSTURE_HOST_NETWORK | EW_POSTURE_PUBLISHED },
+	    70 },
 	{ "context is clamped at 40",
-	    { .n_percent = 100, .r_max = 15, .role_reversal = 1, .callback = 1, .divergence = 1,
+	    { .n_percent = 100,
+		.r_max = 15,
+		.role_reversal = 1,
+		.callback = 1,
+		.divergence = 1,
 		.other_signal = 1 },
 	    55 },
 	{ "an odd hour alone is nothing", { MATURE, PAYLOAD, .unusual_hour = 1 }, 60 },
 	{ "an odd hour with another reason",
 	    { MATURE, PAYLOAD, .unusual_hour = 1, .unresolved = 1 }, 73 },
 	{ "target on the node is capped at 25",
-	    { MATURE, PAYLOAD, .target_points = 20, .on_node = 1, .crosses_group = 1 }, 85 },
+	    { MATURE, PAYLOAD, .target_points = 20, .on_node = 1, .crosses_group = 1 },
+	    85 },
 	{ "never above 100",
-	    { MATURE, PAYLOAD, .target_points = 25, .role_reversal = 1, .other_signal = 1,
-		.callback = 1 },
+	    { MATURE, PAYLOAD, .target_points = 25, .role_reversal = 1,
+		.other_signal = 1, .callback = 1 },
 	    100 },
 };
 
@@ -93,8 +118,10 @@ Test(score, worked_examples)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct ew_score_parts p = ew_score(&cases[i].in);
 
-		cr_expect_eq(p.total, cases[i].total, "%s: %d, not %d (n %d r %d t %d o %d p %d x %d d %d)",
-		    cases[i].what, p.total, cases[i].total, p.n, p.r, p.t, p.o, p.p, p.x, p.d);
+		cr_expect_eq(p.total, cases[i].total,
+		    "%s: %d, not %d (n %d r %d t %d o %d p %d x %d d %d)",
+		    cases[i].what, p.total, cases[i].total, p.n, p.r, p.t, p.o, p.p,
+		    p.x, p.d);
 	}
 }
 
@@ -125,7 +152,8 @@ TestSuite(aged, .init = setup, .fini = teardown);
 static void
 live_days(int days)
 {
-	const struct habit habits[] = { { web, api, 8080 }, { api, db, 5432 }, { db, far, 7 } };
+	const struct habit habits[] = { { web, api, 8080 }, { api, db, 5432 },
+		{ db, far, 7 } };
 
 	world_live(&x.w, habits, 3, days * DAY, HOUR / 2);
 }
@@ -185,14 +213,18 @@ Test(aged, a_discovery_lowers_novelty)
 
 	live_days(11);
 	world_talk(&x.w, web, db, 8000);
-	cr_assert_eq(ew_pattern_parse("compose/shop/web -> compose/shop/db:8000", &d.pattern, NULL), 0);
+	cr_assert_eq(ew_pattern_parse("compose/shop/web -> compose/shop/db:8000",
+			 &d.pattern, NULL),
+	    0);
 	cr_assert_eq(ew_graph_decide(x.w.graph, &d, x.w.now, NULL), 0);
 	live_days(3);
 	world_flow(&x.w, &a, web, db, 9999);
 	world_event(&x.w, &a, EW_FLOW_PAYLOAD);
 	ew_graph_feed(x.w.graph, &a.c, x.w.now, &j);
 	ew_graph_novelty(x.w.graph, &a.c, &j, x.w.now, &n);
-	const struct ew_score_input in = { .m_q16 = n.m_q16, .s_q16 = n.s_q16, .n_percent = 100 };
+	const struct ew_score_input in = { .m_q16 = n.m_q16,
+		.s_q16 = n.s_q16,
+		.n_percent = 100 };
 	cr_assert_eq(ew_score(&in).n, 28, "%d (s %u)", ew_score(&in).n, n.s_q16);
 }
 
@@ -214,7 +246,8 @@ Test(aged, postgres_in_another_project_is_a_page)
 	watch_talk(&x, web, far, 5432);
 	cr_assert_eq(watch_last(&x, "new-edge")->score, 80);
 	cr_assert_str_eq(watch_last(&x, "new-edge")->sentence,
-	    "compose/shop/web opened postgres on compose/bank/db:5432; never done in 14 d");
+	    "compose/shop/web opened postgres on compose/bank/db:5432; never done in "
+	    "14 d");
 }
 
 Test(aged, ssh_to_a_peer_is_a_page)
@@ -226,7 +259,8 @@ Test(aged, ssh_to_a_peer_is_a_page)
 
 Test(aged, app_to_metadata_is_85)
 {
-	struct ew_workload *cloud = world_peer(&x.w, "external/169.254.0.0/16", EW_PEER_EXTERNAL);
+	struct ew_workload *cloud =
+	    world_peer(&x.w, "external/169.254.0.0/16", EW_PEER_EXTERNAL);
 	struct act a;
 
 	live_days(14);

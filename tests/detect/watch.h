@@ -85,8 +85,8 @@ watch_tick(struct watch *x, int64_t ns)
 
 /* A whole flow: attempt and how it ended. */
 static inline unsigned
-watch_try(struct watch *x, struct ew_workload *src, struct ew_workload *dst, uint16_t port,
-    enum ew_flow_kind end)
+watch_try(struct watch *x, struct ew_workload *src, struct ew_workload *dst,
+    uint16_t port, enum ew_flow_kind end)
 {
 	struct act a;
 	unsigned n;
@@ -98,7 +98,8 @@ watch_try(struct watch *x, struct ew_workload *src, struct ew_workload *dst, uin
 }
 
 static inline unsigned
-watch_talk(struct watch *x, struct ew_workload *src, struct ew_workload *dst, uint16_t port)
+watch_talk(struct watch *x, struct ew_workload *src, struct ew_workload *dst,
+    uint16_t port)
 {
 	struct act a;
 	unsigned n;
@@ -129,7 +130,8 @@ watch_count(const struct watch *x, const char *detector)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < x->n_seen; i++)
-		n += strcmp(x->seen[i].detector, detector) == 0 && !x->seen[i].is_update;
+		n +=
+		    strcmp(x->seen[i].detector, detector) == 0 && !x->seen[i].is_update;
 	return n;
 }
 

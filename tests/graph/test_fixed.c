@@ -13,8 +13,8 @@ Test(fixed, decays_like_two_to_the_minus_x)
 		const double want = (double)s * exp2(-(double)dt / 6000.0);
 		const uint32_t got = ew_fixed_decay(s, dt, 6000);
 
-		cr_assert(fabs(want - (double)got) <= want * 1.1e-5 + 2, "dt %lld: %f vs %u", (long long)dt, want,
-		    got);
+		cr_assert(fabs(want - (double)got) <= want * 1.1e-5 + 2,
+		    "dt %lld: %f vs %u", (long long)dt, want, got);
 	}
 }
 
@@ -28,9 +28,12 @@ Test(fixed, leaves_a_score_alone_when_no_time_passes)
 Test(fixed, ends_at_zero_and_survives_extreme_times)
 {
 	cr_assert_eq(ew_fixed_decay(UINT32_MAX, INT64_MAX / 2, 1), 0);
-	cr_assert_eq(ew_fixed_decay(UINT32_MAX, INT64_C(86400000000000) * 365, INT64_C(86400000000000)), 0);
+	cr_assert_eq(ew_fixed_decay(UINT32_MAX, INT64_C(86400000000000) * 365,
+			 INT64_C(86400000000000)),
+	    0);
 	cr_assert_eq(ew_fixed_decay(65536, INT64_C(86400000000000) * 200,
-			 INT64_C(86400000000000) * 200), 32768);
+			 INT64_C(86400000000000) * 200),
+	    32768);
 }
 
 Test(fixed, takes_binary_logarithms)

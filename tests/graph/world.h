@@ -86,8 +86,8 @@ world_addr(uint32_t id)
 
 /* One TCP flow from src to dst:port, about to have its first event. */
 static inline void
-world_flow(struct world *w, struct act *a, struct ew_workload *src, struct ew_workload *dst,
-    uint16_t port)
+world_flow(struct world *w, struct act *a, struct ew_workload *src,
+    struct ew_workload *dst, uint16_t port)
 {
 	memset(a, 0, sizeof(*a));
 	a->ev.flow_id = ++w->next_flow;
@@ -119,7 +119,8 @@ world_event(struct world *w, struct act *a, enum ew_flow_kind kind)
 
 /* Feed the graph alone: an established, used, closed flow. */
 static inline void
-world_talk(struct world *w, struct ew_workload *src, struct ew_workload *dst, uint16_t port)
+world_talk(struct world *w, struct ew_workload *src, struct ew_workload *dst,
+    uint16_t port)
 {
 	static const enum ew_flow_kind kinds[] = { EW_FLOW_ATTEMPT, EW_FLOW_ESTABLISHED,
 		EW_FLOW_PAYLOAD, EW_FLOW_CLOSE };
@@ -140,7 +141,8 @@ struct habit {
 };
 
 static inline void
-world_live(struct world *w, const struct habit *habits, size_t n, int64_t duration, int64_t step)
+world_live(struct world *w, const struct habit *habits, size_t n, int64_t duration,
+    int64_t step)
 {
 	for (int64_t end = w->now.ns + duration; w->now.ns < end; w->now.ns += step)
 		for (size_t i = 0; i < n; i++)
