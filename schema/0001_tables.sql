@@ -213,7 +213,8 @@ CREATE TABLE addr6 (
 -- workload, instance, port or edge asks which blocks have the key, and reads those.
 --
 -- key: value * 8 + kind; kind 0 edge (28-bit hash), 1 workload, 2 instance, 3 address
--- (28-bit hash), 4 server port. See src/store/key.c.
+-- (28-bit hash), 4 server port, 5 state, verdict, direction, protocol, 6 network (28-bit
+-- hash). See src/store/key_priv.h.
 CREATE TABLE flow_block (
 	block INTEGER PRIMARY KEY,
 	first_seq INTEGER NOT NULL,

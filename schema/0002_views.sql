@@ -122,9 +122,6 @@ CREATE VIEW v_workloads AS SELECT
 	w.coverage_permille / 1000.0 AS completeness,
 	(SELECT count(*) FROM instance i WHERE i.workload = w.id AND i.stopped_us IS NULL) AS instances,
 	w.maturity_permille / 1000.0 AS maturity,
-	CASE w.cls WHEN 0 THEN 'workload' WHEN 1 THEN 'node' WHEN 2 THEN 'gateway' WHEN 3 THEN 'vip'
-		WHEN 4 THEN 'dark' WHEN 5 THEN 'external' WHEN 6 THEN 'multicast' WHEN 7 THEN 'ghost'
-		ELSE 'unresolved' END AS class,
 	w.edges_out AS edges_out,
 	w.edges_in AS edges_in,
 	w.candidates AS candidates,
@@ -157,7 +154,8 @@ CREATE VIEW v_workloads AS SELECT
 	NULLIF(w.first_us, 0) AS first_us,
 	NULLIF(w.last_us, 0) AS last_us,
 	w.id AS seq
-FROM workload w;
+FROM workload w
+WHERE w.cls = 0;
 
 CREATE VIEW v_instances AS SELECT
 	'eastwatch.instance/1' AS schema,

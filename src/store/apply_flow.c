@@ -125,7 +125,16 @@ note_keys(struct ew_store *store, const struct rec_flow *r, int64_t src, int64_t
 	store_keys_add(k, ew_key(EW_KEY_WORKLOAD, (uint32_t)dst));
 	store_keys_add(k, ew_key_addr(&r->src_addr));
 	store_keys_add(k, ew_key_addr(&r->dst_addr));
+	store_keys_add(k, ew_key_net(&r->src_addr));
+	store_keys_add(k, ew_key_net(&r->dst_addr));
+	store_keys_add(k, ew_key_pair(src, dst));
 	store_keys_add(k, ew_key(EW_KEY_PORT, r->dst_port));
+	store_keys_add(k, ew_key_trait(EW_TRAIT_STATE, r->traits & 15));
+	store_keys_add(k, ew_key_trait(EW_TRAIT_VERDICT, r->traits >> 4 & 7));
+	store_keys_add(k, ew_key_trait(EW_TRAIT_DIRECTION, r->traits >> 7 & 7));
+	store_keys_add(k, ew_key_trait(EW_TRAIT_PROTO, r->proto));
+	if (r->edge_port != r->dst_port)
+		store_keys_add(k, ew_key_edge(src, dst, r->proto, r->dst_port));
 	if (src_instance)
 		store_keys_add(k, ew_key(EW_KEY_INSTANCE, (uint32_t)src_instance));
 	if (dst_instance)

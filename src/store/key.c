@@ -2,7 +2,7 @@
 /*
  * Blocks of flow rows and what they contain. Rows are written in order; BLOCK_ROWS of them
  * in a row are a block. For each block the database keeps its range of rows, its span of
- * time, and the set of keys (addresses, workloads, instances, edges, server ports) that
+ * time, and the set of keys (addresses, workloads, instances, edges, ports, outcomes) that
  * occur in it. A question then reads the few blocks that have all its keys: measured, one
  * to three bytes a row and key kind in place of the twelve an index entry costs, and
  * appended in order instead of scattered over the file.
@@ -16,8 +16,8 @@
 #include "store/key_priv.h"
 #include "store/store_priv.h"
 
-/* A row adds at most nine keys, so the set is never more than half full. */
-_Static_assert(BLOCK_ROWS * 9 < KEY_SLOTS, "key set too small for a block");
+/* A row adds at most 13 keys besides the few traits, so there is always a free slot. */
+_Static_assert(BLOCK_ROWS * 13 + 1024 < KEY_SLOTS, "key set too small for a block");
 
 void
 store_keys_init(struct store_keys *keys)

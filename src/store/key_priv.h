@@ -12,11 +12,19 @@
  * for as long as there are databases; so the hashes are plain arithmetic, fixed here.
  */
 enum ew_key_kind {
-	EW_KEY_EDGE,
+	EW_KEY_EDGE, /* source, destination, protocol, port; and the pair alone */
 	EW_KEY_WORKLOAD,
 	EW_KEY_INSTANCE,
 	EW_KEY_ADDR,
-	EW_KEY_PORT
+	EW_KEY_PORT,
+	EW_KEY_TRAIT, /* enum ew_key_trait << 8 | value */
+	EW_KEY_NET,   /* IPv4 /24, IPv6 /64 */
+};
+enum ew_key_trait {
+	EW_TRAIT_STATE,
+	EW_TRAIT_VERDICT,
+	EW_TRAIT_DIRECTION,
+	EW_TRAIT_PROTO
 };
 
 /* 28 bits; a collision costs a look at a block that has nothing. */
@@ -57,6 +65,31 @@ ew_key_addr(const struct ew_addr *addr)
 	memcpy(&a, addr->b, 8);
 	memcpy(&b, addr->b + 8, 8);
 	return ew_key(EW_KEY_ADDR, ew_key_hash(be64toh(a), be64toh(b)));
+}
+
+/* Any protocol and port between the two. */
+static inline uint32_t
+ew_key_pair(int64_t src, int64_t dst)
+{
+	return ew_key_edge(src, dst, 255, 0);
+}
+
+static inline uint32_t
+ew_key_trait(enum ew_key_trait trait, uint32_t value)
+{
+	return ew_key(EW_KEY_TRAIT, (uint32_t)trait << 8 | value);
+}
+
+static inline uint32_t
+ew_key_net(const struct ew_addr *addr)
+{
+	struct ew_addr net = *addr;
+
+	if (ew_addr_is_v4(addr))
+		net.b[15] = 0;
+	else
+		memset(net.b + 8, 0, 8);
+	return (ew_key_addr(&net) & ~UINT32_C(7)) | EW_KEY_NET;
 }
 
 /* An IPv4 address in a flow row's column. */
