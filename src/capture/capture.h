@@ -31,7 +31,8 @@ enum ew_capture_profile {
 struct ew_capture_conf {
 	enum ew_capture_mode mode;
 	enum ew_capture_profile profile;
-	uint64_t ring_bytes; /* of one worker's kernel ring; interfaces mode: of each handle */
+	uint64_t
+	    ring_bytes; /* of one worker's kernel ring; interfaces mode: of each handle */
 	uint32_t snap_bytes; /* from the network header on, profile `all`; 64..65535 */
 	unsigned workers;    /* 1..4; interfaces mode knows 1 only */
 };
@@ -48,10 +49,11 @@ struct ew_capture_pair {
 #define EW_CAPTURE_ZOOM_MAX 64
 
 struct ew_source_stats {
-	uint64_t frames;	  /* handed out by ew_source_read */
-	uint64_t bytes;		  /* their length on the wire, without a cooked header */
-	uint64_t filtered;	  /* file: kept back by the profile; live: not known, 0 */
-	uint64_t kernel_drops;	  /* live: the ring was full; pcapng: what its statistics say */
+	uint64_t frames;   /* handed out by ew_source_read */
+	uint64_t bytes;	   /* their length on the wire, without a cooked header */
+	uint64_t filtered; /* file: kept back by the profile; live: not known, 0 */
+	uint64_t
+	    kernel_drops; /* live: the ring was full; pcapng: what its statistics say */
 	uint64_t interface_drops; /* the same for the interface */
 	uint64_t damage;	  /* 1 when the input ended in damage */
 };
@@ -113,7 +115,8 @@ int ew_source_set_filter(struct ew_source *source, enum ew_capture_profile profi
  * The worker, 0..workers-1, that live packets between a and b reach, in both directions. An
  * ICMP error reaches the worker of the packet it quotes; what is not IP reaches 0.
  */
-unsigned ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b, unsigned workers);
+unsigned ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b,
+    unsigned workers);
 
 /* Live: frames stamped before this are not handed out. */
 void ew_source_discard_before(struct ew_source *source, int64_t ts_ns);

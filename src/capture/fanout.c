@@ -37,7 +37,8 @@ ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b, unsigned work
 {
 	uint32_t key = 0;
 
-	for (size_t i = ew_addr_is_v4(a) && ew_addr_is_v4(b) ? 12 : 0; i < sizeof(a->b); i += 4)
+	for (size_t i = ew_addr_is_v4(a) && ew_addr_is_v4(b) ? 12 : 0; i < sizeof(a->b);
+	     i += 4)
 		key ^= (uint32_t)(a->b[i] ^ b->b[i]) << 24 |
 		    (uint32_t)(a->b[i + 1] ^ b->b[i + 1]) << 16 |
 		    (uint32_t)(a->b[i + 2] ^ b->b[i + 2]) << 8 |
@@ -84,13 +85,17 @@ static struct sock_filter owner_program[] = {
 	/* 30 */ BPF_STMT(BPF_STX, 1),
 	/* 31 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(8)),
 	/* 32 */ BPF_STMT(BPF_ST, 0),
-#define FOLD(offset) \
-	BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 1), \
-	BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(offset)), \
-	BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0), \
-	BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0), \
-	BPF_STMT(BPF_ST, 0)
-	/* 33 */ FOLD(12), FOLD(16), FOLD(20), FOLD(24), FOLD(28), FOLD(32),
+#define FOLD(offset)                                         \
+	BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 1),              \
+	    BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(offset)), \
+	    BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0),          \
+	    BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0), BPF_STMT(BPF_ST, 0)
+	/* 33 */ FOLD(12),
+	FOLD(16),
+	FOLD(20),
+	FOLD(24),
+	FOLD(28),
+	FOLD(32),
 	/* 63 */ BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 1),
 	/* 64 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(36)),
 	/* 65 */ BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0),
@@ -125,7 +130,8 @@ ew_fanout_lead(int fd, uint16_t *ret_group)
 	const int rc = join(fd, type << 16);
 	if (rc)
 		return rc;
-	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof(program)) != 0 ||
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof(program)) !=
+		0 ||
 	    getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0)
 		return -errno;
 	*ret_group = (uint16_t)group;

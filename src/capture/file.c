@@ -61,7 +61,8 @@ count_frames(struct file_source *self, const struct ew_frame *frames, size_t cou
 {
 	for (size_t i = 0; i < count; i++) {
 		const uint32_t cooked = ew_link_cooked_bytes(frames[i].link);
-		self->stats.bytes += frames[i].len > cooked ? frames[i].len - cooked : 0;
+		self->stats.bytes +=
+		    frames[i].len > cooked ? frames[i].len - cooked : 0;
 	}
 	self->stats.frames += count;
 }
@@ -72,7 +73,8 @@ fail(struct file_source *self, int code, const struct ew_error *why)
 {
 	if (code != EW_ERR_CLOSED) {
 		self->stats.damage = 1;
-		ew_error_set(&self->source.error, code, "%s: %s", self->name, why->text);
+		ew_error_set(&self->source.error, code, "%s: %s", self->name,
+		    why->text);
 	} else {
 		ew_error_set(&self->source.error, code, "%s: end of file", self->name);
 	}
@@ -80,7 +82,8 @@ fail(struct file_source *self, int code, const struct ew_error *why)
 }
 
 static int
-file_read(struct ew_source *source, struct ew_frame *frames, size_t max, size_t *ret_count)
+file_read(struct ew_source *source, struct ew_frame *frames, size_t max,
+    size_t *ret_count)
 {
 	struct file_source *self = self_of(source);
 	struct ew_window *window = &self->window;
@@ -160,15 +163,20 @@ guess_format(const uint8_t *p, size_t size)
 		const char *what;
 	} known[] = {
 		{ "\x1f\x8b", 2, "gzip data: use `zcat FILE | eastwatch replay -`" },
-		{ "\x28\xb5\x2f\xfd", 4, "zstd data: use `zstdcat FILE | eastwatch replay -`" },
-		{ "\xfd" "7zXZ", 5, "xz data: use `xzcat FILE | eastwatch replay -`" },
+		{ "\x28\xb5\x2f\xfd", 4,
+		    "zstd data: use `zstdcat FILE | eastwatch replay -`" },
+		{ "\xfd"
+		  "7zXZ",
+		    5, "xz data: use `xzcat FILE | eastwatch replay -`" },
 		{ "BZh", 3, "bzip2 data: use `bzcat FILE | eastwatch replay -`" },
-		{ "\x04\x22\x4d\x18", 4, "lz4 data: use `lz4cat FILE | eastwatch replay -`" },
+		{ "\x04\x22\x4d\x18", 4,
+		    "lz4 data: use `lz4cat FILE | eastwatch replay -`" },
 		{ "snoop\0", 6, "a snoop file: convert it with `editcap`" },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (size >= known[i].size && memcmp(p, known[i].bytes, known[i].size) == 0)
+		if (size >= known[i].size &&
+		    memcmp(p, known[i].bytes, known[i].size) == 0)
 			return known[i].what;
 	return "neither pcap nor pcapng";
 }

@@ -33,7 +33,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-_Static_assert(sizeof(struct ew_filter_insn) == sizeof(struct sock_filter), "kernel layout");
+_Static_assert(sizeof(struct ew_filter_insn) == sizeof(struct sock_filter),
+    "kernel layout");
 _Static_assert(EW_FILTER_MAX == BPF_MAXINSNS, "kernel limit");
 
 #define PROTO_ICMP 1
@@ -146,7 +147,8 @@ struct zoom {
 	uint32_t a, b;
 };
 
-#define POLYNOMIAL UINT32_C(2654435761) /* Knuth 6.4: a prime near 2^32 / golden ratio */
+#define POLYNOMIAL \
+	UINT32_C(2654435761) /* Knuth 6.4: a prime near 2^32 / golden ratio */
 
 static uint32_t
 word_at(const uint8_t *p)
@@ -254,7 +256,8 @@ emit_tree(struct assembler *as, const struct zoom *zoom, size_t count)
 		op(as, BPF_JMP | BPF_JA, 0);
 		assert(depth + 2 <= sizeof(stack) / sizeof(stack[0]));
 		stack[depth++] = (struct span){ .first = span.first + left,
-			.count = span.count - left, .patch = filter->count - 1 };
+			.count = span.count - left,
+			.patch = filter->count - 1 };
 		stack[depth++] = (struct span){ .first = span.first, .count = left };
 	}
 }
@@ -290,6 +293,7 @@ require_transport(struct assembler *as, uint32_t need, enum label enough)
 	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
 	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 60 + need, enough, L_NEXT);
 	op(as, BPF_MISC | BPF_TXA, 0);
+	/* NOLINTNEXTLINE(misc-redundant-expression): ADD and K are both 0 */
 	op(as, BPF_ALU | BPF_ADD | BPF_K, as->link_bytes + need);
 	op(as, BPF_MISC | BPF_TAX, 0);
 	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
@@ -450,8 +454,8 @@ ew_filter_build(const struct ew_filter_spec *spec, struct ew_filter *ret_filter)
 	emit(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0);
 	emit(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0);
 	op(&as, BPF_RET | BPF_K, spec->link_bytes + EW_FILTER_SNAP);
+	const uint32_t to_v6 = ret_filter->count;
 	op(&as, BPF_JMP | BPF_JA, 0);
-	const uint32_t to_v6 = ret_filter->count - 1;
 	emit_v4(&as, spec);
 	ret_filter->insns[to_v6].k = ret_filter->count - to_v6 - 1;
 	emit_v6(&as, spec);
@@ -472,7 +476,8 @@ ew_filter_attach(int fd, const struct ew_filter *filter)
 		.filter = insns };
 
 	memcpy(insns, filter->insns, filter->count * sizeof(insns[0]));
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) !=
+	    0)
 		return -errno;
 	return 0;
 }

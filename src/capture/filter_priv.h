@@ -10,7 +10,8 @@ struct ew_frame;
 
 #define EW_FILTER_MAX 4096 /* BPF_MAXINSNS */
 #define EW_FILTER_SNAP 192 /* IPv6 in VXLAN in IPv4 with a full TCP header, and some */
-#define EW_FILTER_SNAP_LONG 1600 /* names, leases and quoted packets, up to an Ethernet frame */
+#define EW_FILTER_SNAP_LONG \
+	1600 /* names, leases and quoted packets, up to an Ethernet frame */
 
 /* One instruction, laid out as the kernel's struct sock_filter and libpcap's bpf_insn. */
 struct ew_filter_insn {
@@ -28,9 +29,10 @@ enum ew_filter_direction { EW_FILTER_BOTH, EW_FILTER_IN, EW_FILTER_OUT };
 
 struct ew_filter_spec {
 	enum ew_capture_profile profile;
-	uint32_t snap_bytes;		    /* profile all, from the network header on */
-	uint32_t link_bytes;		    /* in front of the network header: 0 cooked, 14 Ethernet */
-	enum ew_filter_direction direction; /* by the packet type; a cooked handle takes both */
+	uint32_t snap_bytes; /* profile all, from the network header on */
+	uint32_t link_bytes; /* in front of the network header: 0 cooked, 14 Ethernet */
+	enum ew_filter_direction
+	    direction; /* by the packet type; a cooked handle takes both */
 	const struct ew_capture_pair *pairs;
 	size_t count;
 };
@@ -56,7 +58,8 @@ struct ew_filter_packet {
  * Run a program built with link_bytes 0 and EW_FILTER_BOTH. Returns bytes to keep; 0: none.
  * A read beyond caplen that the wire could have satisfied keeps the packet.
  */
-uint32_t ew_filter_run(const struct ew_filter *filter, const struct ew_filter_packet *packet);
+uint32_t ew_filter_run(const struct ew_filter *filter,
+    const struct ew_filter_packet *packet);
 
 /* Where the network header of a file's frame begins; its type; as the kernel would say. */
 struct ew_filter_packet ew_filter_view(const struct ew_frame *frame);

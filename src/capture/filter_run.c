@@ -199,7 +199,8 @@ ew_filter_run(const struct ew_filter *filter, const struct ew_filter_packet *pac
 			if (BPF_OP(insn->code) == BPF_JA)
 				pc += insn->k;
 			else
-				pc += test(BPF_OP(insn->code), m.a, operand) ? insn->jt : insn->jf;
+				pc += test(BPF_OP(insn->code), m.a, operand) ? insn->jt
+									     : insn->jf;
 			break;
 		case BPF_MISC:
 			if (BPF_MISCOP(insn->code) == BPF_TAX)

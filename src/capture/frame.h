@@ -25,7 +25,7 @@ enum ew_seen {
 
 /* capture -> decode: one captured packet, borrowed for the call. */
 struct ew_frame {
-	int64_t ts_ns;	     /* as stamped, since 1970 UTC; may run backwards in a file */
+	int64_t ts_ns; /* as stamped, since 1970 UTC; may run backwards in a file */
 	const uint8_t *data; /* from the link-layer header on; any alignment */
 	uint32_t caplen;     /* bytes at data */
 	uint32_t len;	     /* bytes on the wire, >= caplen in sound captures */

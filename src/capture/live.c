@@ -46,7 +46,7 @@
 #define HOLD_NS (180 * EW_NS_PER_MS)
 #define HOLD_BYTES ((size_t)8 << 20) /* 50,000 records of 150 bytes in that time */
 #define HOLD_FRAMES 65536
-#define LINK_BYTES_MAX 20	      /* SLL2 */
+#define LINK_BYTES_MAX 20 /* SLL2 */
 #define INTERFACES_MAX 1024
 #define WORKERS_MAX 4
 
@@ -72,7 +72,8 @@ struct live_source {
 	struct ew_source_stats stats;
 	struct ew_filter filter; /* scratch for building */
 	enum ew_capture_profile profile;
-	struct ew_capture_pair pairs[EW_CAPTURE_ZOOM_MAX]; /* for handles opened later */
+	struct ew_capture_pair
+	    pairs[EW_CAPTURE_ZOOM_MAX]; /* for handles opened later */
 	size_t pair_count;
 	uint8_t *arena;	       /* any mode: copies of the batch that is handed out */
 	struct ew_merge merge; /* interfaces mode: copies of what waits */
@@ -103,7 +104,8 @@ explain_activate(pcap_t *pcap, int status, const char *device, struct ew_error *
 	case PCAP_ERROR_PERM_DENIED:
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
 		return ew_error_set(error, -EPERM,
-		    "cannot capture on %s: CAP_NET_RAW is missing; run as root or give the "
+		    "cannot capture on %s: CAP_NET_RAW is missing; run as root or give "
+		    "the "
 		    "service AmbientCapabilities=CAP_NET_RAW",
 		    device);
 	case PCAP_ERROR_NO_SUCH_DEVICE:
@@ -111,8 +113,8 @@ explain_activate(pcap_t *pcap, int status, const char *device, struct ew_error *
 		return ew_error_set(error, -ENODEV, "cannot capture on %s: %s", device,
 		    pcap_geterr(pcap));
 	default:
-		return ew_error_set(error, -EIO, "cannot capture on %s: %s (%s)", device,
-		    pcap_geterr(pcap), pcap_statustostr(status));
+		return ew_error_set(error, -EIO, "cannot capture on %s: %s (%s)",
+		    device, pcap_geterr(pcap), pcap_statustostr(status));
 	}
 }
 
@@ -122,7 +124,8 @@ choose_link(struct handle *handle, struct ew_error *error)
 	if (handle->ifindex == 0) {
 		if (pcap_set_datalink(handle->pcap, DLT_LINUX_SLL2) != 0)
 			return ew_error_set(error, EW_ERR_VERSION,
-			    "libpcap cannot capture with DLT_LINUX_SLL2: %s; 1.10 is needed",
+			    "libpcap cannot capture with DLT_LINUX_SLL2: %s; 1.10 is "
+			    "needed",
 			    pcap_geterr(handle->pcap));
 		handle->link = EW_LINK_SLL2;
 		return 0;
@@ -146,7 +149,8 @@ open_handle(const struct live_source *self, const char *device, struct handle *h
 
 	handle->pcap = pcap_create(device, text);
 	if (!handle->pcap)
-		return ew_error_set(error, -ENOMEM, "cannot capture on %s: %s", device, text);
+		return ew_error_set(error, -ENOMEM, "cannot capture on %s: %s", device,
+		    text);
 	pcap_set_snaplen(handle->pcap, UINT16_MAX);
 	pcap_set_timeout(handle->pcap, BLOCK_TIMEOUT_MS);
 	pcap_set_buffer_size(handle->pcap, ring > INT32_MAX ? INT32_MAX : (int)ring);
@@ -156,7 +160,8 @@ open_handle(const struct live_source *self, const char *device, struct handle *h
 	if (rc == 0)
 		rc = choose_link(handle, error);
 	if (rc == 0 && pcap_setnonblock(handle->pcap, 1, text) != 0)
-		rc = ew_error_set(error, -EIO, "cannot capture on %s: %s", device, text);
+		rc =
+		    ew_error_set(error, -EIO, "cannot capture on %s: %s", device, text);
 	if (rc) {
 		pcap_close(handle->pcap);
 		handle->pcap = NULL;
@@ -205,7 +210,8 @@ close_handle(struct live_source *self, size_t i)
 
 	add_drops(handle, &self->closed_kernel_drops, &self->closed_interface_drops);
 	if (self->conf.mode == EW_CAPTURE_INTERFACES)
-		epoll_ctl(self->poll_fd, EPOLL_CTL_DEL, pcap_fileno(handle->pcap), NULL);
+		epoll_ctl(self->poll_fd, EPOLL_CTL_DEL, pcap_fileno(handle->pcap),
+		    NULL);
 	pcap_close(handle->pcap);
 	*handle = self->handles[--self->count];
 }
@@ -245,16 +251,19 @@ take_record(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
 }
 
 static int
-read_any(struct live_source *self, struct ew_frame *frames, size_t max, size_t *ret_count)
+read_any(struct live_source *self, struct ew_frame *frames, size_t max,
+    size_t *ret_count)
 {
-	struct batch batch = { .self = self, .handle = self->handles, .frames = frames };
+	struct batch batch = { .self = self,
+		.handle = self->handles,
+		.frames = frames };
 	const size_t room = ARENA_BYTES / ((self->record_max + 15U) & ~15U);
 
-	const int got = pcap_dispatch(batch.handle->pcap, (int)(max < room ? max : room),
-	    take_record, (u_char *)(void *)&batch);
+	const int got = pcap_dispatch(batch.handle->pcap,
+	    (int)(max < room ? max : room), take_record, (u_char *)(void *)&batch);
 	if (got < 0 && batch.count == 0)
-		return ew_error_set(&self->source.error, -ENETDOWN, "capture on any: %s",
-		    pcap_geterr(batch.handle->pcap));
+		return ew_error_set(&self->source.error, -ENETDOWN,
+		    "capture on any: %s", pcap_geterr(batch.handle->pcap));
 	*ret_count = batch.count;
 	return 0;
 }
@@ -295,7 +304,8 @@ read_merged(struct live_source *self, struct ew_frame *frames, size_t max,
 }
 
 static int
-live_read(struct ew_source *source, struct ew_frame *frames, size_t max, size_t *ret_count)
+live_read(struct ew_source *source, struct ew_frame *frames, size_t max,
+    size_t *ret_count)
 {
 	struct live_source *self = self_of(source);
 	const int rc = self->conf.mode == EW_CAPTURE_ANY
@@ -328,8 +338,8 @@ live_stats(struct ew_source *source, struct ew_source_stats *ret_stats)
 static uint32_t
 record_max(const struct live_source *self, enum ew_capture_profile profile)
 {
-	const uint32_t snap = profile == EW_CAPTURE_ALL &&
-		self->conf.snap_bytes > EW_FILTER_SNAP_LONG
+	const uint32_t snap =
+	    profile == EW_CAPTURE_ALL && self->conf.snap_bytes > EW_FILTER_SNAP_LONG
 	    ? self->conf.snap_bytes
 	    : EW_FILTER_SNAP_LONG;
 
@@ -376,7 +386,8 @@ add_direction(struct live_source *self, const char *device, const struct handle 
 	struct epoll_event event = { .events = EPOLLIN };
 	rc = attach(self, handle);
 	if (rc == 0 &&
-	    epoll_ctl(self->poll_fd, EPOLL_CTL_ADD, pcap_fileno(handle->pcap), &event) != 0)
+	    epoll_ctl(self->poll_fd, EPOLL_CTL_ADD, pcap_fileno(handle->pcap),
+		&event) != 0)
 		rc = -errno;
 	if (rc)
 		return ew_error_set(error, rc, "cannot capture on %s: %s", device,
@@ -412,11 +423,12 @@ live_add_interface(struct ew_source *source, uint32_t ifindex, struct ew_error *
 		    "this capture is on any interface already");
 	for (size_t i = 0; i < self->count; i++)
 		if (self->handles[i].ifindex == ifindex)
-			return ew_error_set(error, -EEXIST, "interface %u is open already",
-			    ifindex);
+			return ew_error_set(error, -EEXIST,
+			    "interface %u is open already", ifindex);
 	if (self->count + 2 > (size_t)2 * INTERFACES_MAX)
 		return ew_error_set(error, EW_ERR_LIMIT,
-		    "%d interfaces are open already; capture.mode any has no such limit",
+		    "%d interfaces are open already; capture.mode any has no such "
+		    "limit",
 		    INTERFACES_MAX);
 	if (!if_indextoname(ifindex, device))
 		return ew_error_set(error, -ENODEV, "interface %u is gone", ifindex);
@@ -497,7 +509,8 @@ open_any(struct live_source *self, struct live_source *leader, struct ew_error *
 			    : ew_fanout_lead(self->poll_fd, &self->fanout_group);
 		if (rc)
 			return ew_error_set(error, rc,
-			    "cannot share packets among workers (PACKET_FANOUT): %s; set "
+			    "cannot share packets among workers (PACKET_FANOUT): %s; "
+			    "set "
 			    "capture.workers to 1",
 			    ew_err_text(rc));
 	}
@@ -527,7 +540,8 @@ ew_source_open_live(const struct ew_capture_conf *conf, struct ew_source *leader
 		ew_merge_init(&self->merge, HOLD_FRAMES, HOLD_BYTES);
 		self->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 		if (self->poll_fd < 0)
-			rc = ew_error_set(error, -errno, "cannot make an epoll descriptor");
+			rc = ew_error_set(error, -errno,
+			    "cannot make an epoll descriptor");
 	}
 	if (rc) {
 		live_close(&self->source);

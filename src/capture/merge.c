@@ -62,7 +62,8 @@ ew_merge_begin(struct ew_merge *merge)
 size_t
 ew_merge_room(const struct ew_merge *merge, size_t bytes)
 {
-	const size_t fit = (merge->arena_bytes - merge->used) / ((bytes + 15) & ~(size_t)15);
+	const size_t fit =
+	    (merge->arena_bytes - merge->used) / ((bytes + 15) & ~(size_t)15);
 	const size_t left = merge->capacity - merge->count;
 
 	return fit < left ? fit : left;
@@ -86,7 +87,8 @@ ew_merge_end(struct ew_merge *merge)
 }
 
 size_t
-ew_merge_take(struct ew_merge *merge, struct ew_frame *frames, size_t max, int64_t until_ns)
+ew_merge_take(struct ew_merge *merge, struct ew_frame *frames, size_t max,
+    int64_t until_ns)
 {
 	size_t n = 0;
 

@@ -14,7 +14,8 @@
 struct ew_merge {
 	struct ew_frame *frames; /* first..count are waiting */
 	size_t first, count, capacity;
-	uint8_t *arena[2]; /* copies; what waits moves to the other when more is added */
+	uint8_t
+	    *arena[2]; /* copies; what waits moves to the other when more is added */
 	size_t arena_bytes, used;
 	unsigned current;
 };

@@ -18,7 +18,8 @@
 #define FILE_HEADER 24
 #define MAGIC_USEC UINT32_C(0xa1b2c3d4)
 #define MAGIC_NSEC UINT32_C(0xa1b23c4d)
-#define MAGIC_KUZNETZOV UINT32_C(0xa1b2cd34) /* Linux, about 1998: 24-byte record headers */
+#define MAGIC_KUZNETZOV \
+	UINT32_C(0xa1b2cd34) /* Linux, about 1998: 24-byte record headers */
 
 /* libpcap's MAXIMUM_SNAPLEN: larger captured lengths are damage, whatever the header says. */
 #define CAPLEN_MAX UINT32_C(262144)
@@ -62,8 +63,9 @@ set_version(struct ew_pcap_reader *reader, unsigned major, unsigned minor,
 {
 	if (major < 2 || (major > 2 && major != 543))
 		return ew_error_set(error, EW_ERR_VERSION,
-		    "pcap version %u.%u is not known: convert it with a current tcpdump", major,
-		    minor);
+		    "pcap version %u.%u is not known: convert it with a current "
+		    "tcpdump",
+		    major, minor);
 	/* 543 is 2.x written by an old DG/UX tcpdump (sf-pcap.c); its lengths are exchanged */
 	if (major == 543 || minor < 3)
 		reader->lengths = LENGTHS_EXCHANGED;
@@ -80,7 +82,8 @@ ew_pcap_open(struct ew_pcap_reader *reader, struct ew_window *window,
 {
 	int rc = ew_window_more(window, FILE_HEADER);
 	if (rc == EW_ERR_TRUNCATED)
-		return ew_error_set(error, rc, "the pcap file header ends at byte %zu of %d",
+		return ew_error_set(error, rc,
+		    "the pcap file header ends at byte %zu of %d",
 		    ew_window_left(window), FILE_HEADER);
 	if (rc)
 		return ew_error_set(error, rc, "cannot read: %s", ew_err_text(rc));
@@ -93,7 +96,8 @@ ew_pcap_open(struct ew_pcap_reader *reader, struct ew_window *window,
 	/* the upper bits of the link type tell about a frame check sequence */
 	const uint32_t linktype = get_u32(p + 20, swapped) & UINT32_C(0x03ffffff);
 
-	rc = set_version(reader, get_u16(p + 4, swapped), get_u16(p + 6, swapped), error);
+	rc = set_version(reader, get_u16(p + 4, swapped), get_u16(p + 6, swapped),
+	    error);
 	if (rc)
 		return rc;
 	reader->tick_ns = magic == MAGIC_NSEC ? 1 : EW_NS_PER_US;
@@ -158,7 +162,8 @@ ew_pcap_read(struct ew_pcap_reader *reader, struct ew_window *window,
 					break;
 				return ew_error_set(error, EW_ERR_FORMAT,
 				    "the record at byte %llu claims %u bytes of packet",
-				    (unsigned long long)ew_window_offset(window), caplen);
+				    (unsigned long long)ew_window_offset(window),
+				    caplen);
 			}
 			need = header + caplen;
 			if (ew_window_left(window) >= need) {
@@ -166,7 +171,7 @@ ew_pcap_read(struct ew_pcap_reader *reader, struct ew_window *window,
 				__builtin_prefetch(p + need);
 				frames[n++] = (struct ew_frame){
 					.ts_ns = (int64_t)(get_u32(p, swapped) *
-						     (uint64_t)EW_NS_PER_S +
+						(uint64_t)EW_NS_PER_S +
 					    fraction * reader->tick_ns),
 					.data = p + header,
 					.caplen = caplen < reader->snap_bytes

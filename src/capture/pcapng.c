@@ -27,10 +27,10 @@
 #define BLOCK_PACKET 6
 #define BYTE_ORDER_MAGIC UINT32_C(0x1a2b3c4d)
 
-#define BLOCK_HEAD 8   /* type and length */
-#define BLOCK_FRAME 12 /* and the length behind */
+#define BLOCK_HEAD 8		    /* type and length */
+#define BLOCK_FRAME 12		    /* and the length behind */
 #define CAPLEN_MAX UINT32_C(262144) /* libpcap's MAXIMUM_SNAPLEN */
-#define INTERFACES_MAX 65536	    /* of a section; ours, against a file of nothing else */
+#define INTERFACES_MAX 65536 /* of a section; ours, against a file of nothing else */
 
 #define OPTION_END 0
 #define OPTION_PACKET_FLAGS 2
@@ -40,7 +40,8 @@
 #define OPTION_DROPS_KERNEL 7
 
 struct ew_pcapng_interface {
-	uint64_t multiply; /* ticks to ns: * multiply / divide, whole ns when divide is 1 */
+	uint64_t
+	    multiply; /* ticks to ns: * multiply / divide, whole ns when divide is 1 */
 	uint64_t divide;
 	int64_t offset_ns;
 	uint32_t snap_bytes;
@@ -238,7 +239,8 @@ read_interface(struct ew_pcapng_reader *reader, const struct ew_window *window,
     const struct block *block, struct ew_error *error)
 {
 	struct ew_cursor c = ew_cursor_over(block->body, block->body_bytes);
-	struct ew_pcapng_interface interface = { .multiply = EW_NS_PER_US, .divide = 1 };
+	struct ew_pcapng_interface interface = { .multiply = EW_NS_PER_US,
+		.divide = 1 };
 	struct ew_cursor value;
 	uint16_t code;
 
@@ -250,7 +252,8 @@ read_interface(struct ew_pcapng_reader *reader, const struct ew_window *window,
 	while (next_option(&c, reader->swapped, &code, &value)) {
 		if (code == OPTION_TS_RESOLUTION &&
 		    !set_resolution(&interface, ew_cursor_u8(&value)))
-			return damaged(window, error, "has an impossible time resolution");
+			return damaged(window, error,
+			    "has an impossible time resolution");
 		if (code == OPTION_TS_OFFSET) {
 			const int64_t s = (int64_t)take_u64(&value, reader->swapped);
 			const int64_t limit = INT64_MAX / EW_NS_PER_S;
@@ -264,8 +267,8 @@ read_interface(struct ew_pcapng_reader *reader, const struct ew_window *window,
 		return damaged(window, error, "describes one interface too many");
 	if (reader->count == reader->capacity) {
 		reader->capacity = reader->capacity ? reader->capacity * 2 : 4;
-		reader->interfaces = ew_realloc_array(reader->interfaces, reader->capacity,
-		    sizeof(*reader->interfaces));
+		reader->interfaces = ew_realloc_array(reader->interfaces,
+		    reader->capacity, sizeof(*reader->interfaces));
 	}
 	reader->interfaces[reader->count++] = interface;
 	return 0;
@@ -353,10 +356,12 @@ read_packet(struct ew_pcapng_reader *reader, const struct ew_window *window,
 	if (block->body_bytes < HEADER)
 		return damaged(window, error, "is a packet cut short");
 	uint32_t id = get_u32(p, swapped);
-	if (block->type == BLOCK_PACKET_OLD) /* a 16-bit number, then a count of drops */
+	if (block->type ==
+	    BLOCK_PACKET_OLD) /* a 16-bit number, then a count of drops */
 		id = get_u16(p, swapped);
 	if (id >= reader->count)
-		return damaged(window, error, "is from an interface that is not described");
+		return damaged(window, error,
+		    "is from an interface that is not described");
 	const struct ew_pcapng_interface *interface = &reader->interfaces[id];
 	const uint32_t caplen = get_u32(p + 12, swapped);
 	if (caplen > CAPLEN_MAX || caplen > block->body_bytes - HEADER)
@@ -388,7 +393,8 @@ read_simple(struct ew_pcapng_reader *reader, const struct ew_window *window,
 	if (block->body_bytes < 4)
 		return damaged(window, error, "is a packet cut short");
 	if (reader->count == 0)
-		return damaged(window, error, "is from an interface that is not described");
+		return damaged(window, error,
+		    "is from an interface that is not described");
 	const struct ew_pcapng_interface *interface = &reader->interfaces[0];
 	const uint32_t len = get_u32(block->body, reader->swapped);
 	uint32_t caplen = block->body_bytes - 4;
@@ -452,8 +458,8 @@ ew_pcapng_read(struct ew_pcapng_reader *reader, struct ew_window *window,
 		size_t got = 0;
 		long need = look(reader, window, &block, n ? &trouble : error);
 		if (need == 0) {
-			const int rc = use_block(reader, window, &block, &frames[n], &got,
-			    n ? &trouble : error);
+			const int rc = use_block(reader, window, &block, &frames[n],
+			    &got, n ? &trouble : error);
 			if (rc == 0) {
 				n += got;
 				window->pos += block.total;
@@ -471,8 +477,10 @@ ew_pcapng_read(struct ew_pcapng_reader *reader, struct ew_window *window,
 		if (rc == EW_ERR_TRUNCATED)
 			return truncated(window, (size_t)need, error);
 		if (rc)
-			return ew_error_set(error, rc, "cannot read on at byte %llu: %s",
-			    (unsigned long long)ew_window_offset(window), ew_err_text(rc));
+			return ew_error_set(error, rc,
+			    "cannot read on at byte %llu: %s",
+			    (unsigned long long)ew_window_offset(window),
+			    ew_err_text(rc));
 	}
 	*ret_count = n;
 	return 0;
@@ -493,7 +501,8 @@ ew_pcapng_open(struct ew_pcapng_reader *reader, struct ew_window *window,
 		if (rc == EW_ERR_TRUNCATED)
 			return truncated(window, (size_t)need, error);
 		if (rc)
-			return ew_error_set(error, rc, "cannot read: %s", ew_err_text(rc));
+			return ew_error_set(error, rc, "cannot read: %s",
+			    ew_err_text(rc));
 	}
 }
 

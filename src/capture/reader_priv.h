@@ -21,8 +21,8 @@ struct ew_pcap_reader {
 	uint32_t snap_bytes;  /* records are cut to this, as libpcap does */
 	uint8_t header_bytes; /* of a record: 16, or 24 with Kuznetzov's patch */
 	uint8_t link;
-	bool swapped;	      /* the writer's byte order is not ours */
-	uint8_t lengths;      /* enum lengths of pcap_file.c */
+	bool swapped;	 /* the writer's byte order is not ours */
+	uint8_t lengths; /* enum lengths of pcap_file.c */
 };
 
 bool ew_pcap_magic(const uint8_t bytes[4]);

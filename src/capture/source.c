@@ -66,7 +66,8 @@ ew_source_discard_before(struct ew_source *source, int64_t ts_ns)
 }
 
 int
-ew_source_add_interface(struct ew_source *source, uint32_t ifindex, struct ew_error *error)
+ew_source_add_interface(struct ew_source *source, uint32_t ifindex,
+    struct ew_error *error)
 {
 	if (!source->ops->add_interface)
 		return ew_error_set(error, EW_ERR_USAGE,

@@ -61,7 +61,8 @@ build_pcap(struct build *b, uint32_t magic, uint32_t snap, uint32_t linktype)
 }
 
 static inline void
-build_record(struct build *b, uint32_t s, uint32_t fraction, uint32_t caplen, uint32_t len)
+build_record(struct build *b, uint32_t s, uint32_t fraction, uint32_t caplen,
+    uint32_t len)
 {
 	build_u32(b, s);
 	build_u32(b, fraction);

@@ -5,6 +5,7 @@ tests_capture_check_capture_CPPFLAGS = $(test_cppflags) $(PCAP_CFLAGS)
 tests_capture_check_capture_LDADD = $(test_ldadd) $(capture_ldadd)
 tests_capture_check_capture_SOURCES =
 tests_capture_check_capture_SOURCES += %D%/test_filter.c
+tests_capture_check_capture_SOURCES += %D%/test_merge.c
 tests_capture_check_capture_SOURCES += %D%/build.h
 tests_capture_check_capture_SOURCES += %D%/test_file.c
 

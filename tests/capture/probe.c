@@ -66,11 +66,12 @@ describe(const struct ew_frame *frame, char *text, size_t size, struct ew_addr e
 	ends[1] = v4 ? ew_addr_v4(p.data + 16) : ew_addr_v6(p.data + 24);
 	const uint8_t proto = v4 ? p.data[9] : p.data[6];
 	const size_t header = v4 ? (size_t)(p.data[0] & 15) * 4 : 40;
-	const bool has_ports = (proto == 6 || proto == 17) && p.caplen >= header + (proto == 6 ? 14 : 4);
+	const bool has_ports =
+	    (proto == 6 || proto == 17) && p.caplen >= header + (proto == 6 ? 14 : 4);
 	const uint8_t *t = p.data + header;
 	(void)snprintf(text, size, "%s %u %s %u %u %u", ew_addr_format(&ends[0], src),
-	    has_ports ? be16(t) : 0, ew_addr_format(&ends[1], dst), has_ports ? be16(t + 2) : 0,
-	    proto, has_ports && proto == 6 ? t[13] : 0);
+	    has_ports ? be16(t) : 0, ew_addr_format(&ends[1], dst),
+	    has_ports ? be16(t + 2) : 0, proto, has_ports && proto == 6 ? t[13] : 0);
 	return true;
 }
 
@@ -116,7 +117,8 @@ read_all(const struct options *o, struct ew_source **sources, struct totals *tot
 		do {
 			const int rc = ew_source_read(sources[w], frames, 128, &n);
 			if (rc) {
-				(void)printf("error %s\n", ew_source_error(sources[w])->text);
+				(void)printf("error %s\n",
+				    ew_source_error(sources[w])->text);
 				exit(1);
 			}
 			for (size_t i = 0; i < n; i++)
@@ -133,7 +135,8 @@ swap_filter(struct ew_source *source, struct totals *totals)
 	const size_t count = totals->swaps % EW_CAPTURE_ZOOM_MAX;
 
 	for (size_t i = 0; i < count; i++) {
-		const uint8_t a[4] = { 192, 0, 2, (uint8_t)i }, b[4] = { 198, 51, 100, 1 };
+		const uint8_t a[4] = { 192, 0, 2, (uint8_t)i },
+			      b[4] = { 198, 51, 100, 1 };
 		pairs[i] = (struct ew_capture_pair){ ew_addr_v4(a), ew_addr_v4(b) };
 	}
 	if (ew_source_set_filter(source, EW_CAPTURE_CONNECTIONS, pairs, count) == 0)
@@ -143,11 +146,12 @@ swap_filter(struct ew_source *source, struct totals *totals)
 static int
 wait_ms(const struct options *o, struct ew_source **sources, int ms)
 {
-	struct pollfd fds[WORKERS_MAX + 1] = { { .fd = STDIN_FILENO, .events = POLLIN } };
+	struct pollfd fds[WORKERS_MAX + 1] = { { .fd = STDIN_FILENO,
+	    .events = POLLIN } };
 
 	for (unsigned w = 0; w < o->conf.workers; w++)
-		fds[w + 1] = (struct pollfd){ .fd = ew_source_fd(sources[w]),
-			.events = POLLIN };
+		fds[w + 1] =
+		    (struct pollfd){ .fd = ew_source_fd(sources[w]), .events = POLLIN };
 	(void)poll(fds, o->conf.workers + 1, ms);
 	return fds[0].revents;
 }
@@ -164,13 +168,17 @@ finish(const struct options *o, struct ew_source **sources, struct totals *total
 		ew_source_stats(sources[w], &one);
 		sum.frames += one.frames;
 		sum.kernel_drops += one.kernel_drops;
-		(void)printf("worker %u frames %llu\n", w, (unsigned long long)one.frames);
+		(void)printf("worker %u frames %llu\n", w,
+		    (unsigned long long)one.frames);
 	}
-	(void)printf("total frames %llu kernel_drops %llu misplaced %llu disordered %llu "
-		     "late_us %llu swaps %llu\n",
-	    (unsigned long long)sum.frames, (unsigned long long)sum.kernel_drops,
-	    (unsigned long long)totals->misplaced, (unsigned long long)totals->disordered,
-	    (unsigned long long)totals->late_ns / 1000, (unsigned long long)totals->swaps);
+	(void)
+	    printf("total frames %llu kernel_drops %llu misplaced %llu disordered %llu "
+		   "late_us %llu swaps %llu\n",
+		(unsigned long long)sum.frames, (unsigned long long)sum.kernel_drops,
+		(unsigned long long)totals->misplaced,
+		(unsigned long long)totals->disordered,
+		(unsigned long long)totals->late_ns / 1000,
+		(unsigned long long)totals->swaps);
 }
 
 static int
@@ -217,7 +225,8 @@ watch(struct options *o)
 #define AT_ONCE 32
 
 static int
-burst(const char *address, const char *port, uint64_t count, size_t bytes, uint64_t rate)
+burst(const char *address, const char *port, uint64_t count, size_t bytes,
+    uint64_t rate)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)strtoul(port, NULL, 10)) };
@@ -226,7 +235,8 @@ burst(const char *address, const char *port, uint64_t count, size_t bytes, uint6
 	struct mmsghdr messages[AT_ONCE];
 	const int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	if (fd < 0 || bytes > sizeof(payload[0]) || inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
+	if (fd < 0 || bytes > sizeof(payload[0]) ||
+	    inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
 	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) != 0) {
 		perror("burst");
 		return 1;
@@ -246,7 +256,8 @@ burst(const char *address, const char *port, uint64_t count, size_t bytes, uint6
 			sent += (uint64_t)got;
 		else if (errno != ENOBUFS && errno != ECONNREFUSED && errno != EAGAIN)
 			return 1;
-		while (rate && (uint64_t)(ew_ticks_ns() - begin) * rate <
+		while (rate &&
+		    (uint64_t)(ew_ticks_ns() - begin) * rate <
 			sent * (uint64_t)EW_NS_PER_S)
 			usleep(50);
 	}
@@ -263,7 +274,8 @@ main(int argc, char **argv)
 
 	if (argc >= 6 && strcmp(argv[1], "burst") == 0)
 		return burst(argv[2], argv[3], strtoull(argv[4], NULL, 10),
-		    strtoul(argv[5], NULL, 10), argc > 6 ? strtoull(argv[6], NULL, 10) : 0);
+		    strtoul(argv[5], NULL, 10),
+		    argc > 6 ? strtoull(argv[6], NULL, 10) : 0);
 	if (argc < 2 || strcmp(argv[1], "watch") != 0)
 		return 2;
 	while ((c = getopt(argc - 1, argv + 1, "ai:w:r:s:x:p")) != -1)

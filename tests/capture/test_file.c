@@ -139,10 +139,10 @@ Test(file, maps_link_types)
 	static const struct {
 		uint32_t linktype;
 		uint8_t link;
-	} cases[] = { { 0, EW_LINK_NULL }, { 108, EW_LINK_NULL }, { 1, EW_LINK_ETHERNET },
-		{ 12, EW_LINK_RAW }, { 14, EW_LINK_RAW }, { 101, EW_LINK_RAW },
-		{ 228, EW_LINK_RAW }, { 229, EW_LINK_RAW }, { 113, EW_LINK_SLL },
-		{ 276, EW_LINK_SLL2 }, { 105, EW_LINK_UNKNOWN },
+	} cases[] = { { 0, EW_LINK_NULL }, { 108, EW_LINK_NULL },
+		{ 1, EW_LINK_ETHERNET }, { 12, EW_LINK_RAW }, { 14, EW_LINK_RAW },
+		{ 101, EW_LINK_RAW }, { 228, EW_LINK_RAW }, { 229, EW_LINK_RAW },
+		{ 113, EW_LINK_SLL }, { 276, EW_LINK_SLL2 }, { 105, EW_LINK_UNKNOWN },
 		{ 0xf4000001, EW_LINK_ETHERNET } /* with a frame check sequence */ };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -198,9 +198,11 @@ Test(file, refuses_what_is_no_capture_with_a_sentence)
 		{ "\x1f\x8b\x08\0\0\0\0\0", 8, EW_ERR_FORMAT, "zcat" },
 		{ "\x28\xb5\x2f\xfd....", 8, EW_ERR_FORMAT, "zstdcat" },
 		{ "\xd4\xc3\xb2\xa1\2\0\4\0", 8, EW_ERR_TRUNCATED, "header" },
-		{ "\xd4\xc3\xb2\xa1\1\0\4\0................", 24, EW_ERR_VERSION, "1.4" },
+		{ "\xd4\xc3\xb2\xa1\1\0\4\0................", 24, EW_ERR_VERSION,
+		    "1.4" },
 		{ "\x0a\x0d\x0d\x0a\0\0\0\0", 8, EW_ERR_TRUNCATED, "byte 0" },
-		{ "\x0a\x0d\x0d\x0a\x1c\0\0\0abcd................", 28, EW_ERR_FORMAT, "order" },
+		{ "\x0a\x0d\x0d\x0a\x1c\0\0\0abcd................", 28, EW_ERR_FORMAT,
+		    "order" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -251,9 +253,10 @@ Test(file, takes_the_direction_of_a_pcapng_packet)
 	static const struct {
 		uint32_t flags;
 		uint8_t seen;
-	} cases[] = { { 0, EW_SEEN_UNKNOWN }, { 1, EW_SEEN_OTHER }, { 2, EW_SEEN_OUTGOING },
-		{ 1 | 1 << 2, EW_SEEN_HOST }, { 1 | 3 << 2, EW_SEEN_BROADCAST },
-		{ 2 | 2 << 2, EW_SEEN_OUTGOING }, { 2 << 2, EW_SEEN_MULTICAST } };
+	} cases[] = { { 0, EW_SEEN_UNKNOWN }, { 1, EW_SEEN_OTHER },
+		{ 2, EW_SEEN_OUTGOING }, { 1 | 1 << 2, EW_SEEN_HOST },
+		{ 1 | 3 << 2, EW_SEEN_BROADCAST }, { 2 | 2 << 2, EW_SEEN_OUTGOING },
+		{ 2 << 2, EW_SEEN_MULTICAST } };
 
 	struct build b = { .swapped = true };
 	build_section(&b);
@@ -277,7 +280,7 @@ Test(file, reads_old_and_simple_packets_and_skips_what_it_does_not_know)
 		build_fill(&b, 9, 100);
 		build_end(&b, block);
 		block = build_block(&b, 2);
-		build_u16(&b, 1); /* interface */
+		build_u16(&b, 1);  /* interface */
 		build_u16(&b, 77); /* drops */
 		build_u32(&b, 0);
 		build_u32(&b, 5000000);
@@ -350,8 +353,8 @@ Test(file, stops_where_pcapng_is_damaged)
 	static const struct {
 		size_t at; /* in the block */
 		uint32_t value;
-	} damages[] = { { 4, 0 }, { 4, 11 }, { 4, 13 }, { 4, 0xfffffff0 }, { 4, 8 }, { 20, 61 },
-		{ 20, 0x7fffffff }, { 8, 1 }, { 88, 96 } };
+	} damages[] = { { 4, 0 }, { 4, 11 }, { 4, 13 }, { 4, 0xfffffff0 }, { 4, 8 },
+		{ 20, 61 }, { 20, 0x7fffffff }, { 8, 1 }, { 88, 96 } };
 	for (size_t i = 0; i < sizeof(damages) / sizeof(damages[0]); i++) {
 		struct build b = sound;
 		memcpy(b.bytes + block + damages[i].at, &damages[i].value, 4);
@@ -399,7 +402,8 @@ Test(file, reads_a_fifo_that_drips)
 		}
 		struct drip d = { .b = &b };
 		pthread_t writer;
-		(void)snprintf(d.path, sizeof(d.path), "/tmp/check-capture.%d.fifo", getpid());
+		(void)snprintf(d.path, sizeof(d.path), "/tmp/check-capture.%d.fifo",
+		    getpid());
 		cr_assert_eq(mkfifo(d.path, 0600), 0);
 		cr_assert_eq(pthread_create(&writer, NULL, drip, &d), 0);
 		const struct outcome o = read_path(d.path);
@@ -450,7 +454,8 @@ count_by_us(uint64_t *ret_sum)
 			const struct ew_frame *f = &frames[i];
 			total++;
 			*ret_sum = *ret_sum * 31 + f->caplen * 7 + f->len +
-			    (uint64_t)f->ts_ns + (f->caplen ? f->data[f->caplen - 1] : 0);
+			    (uint64_t)f->ts_ns +
+			    (f->caplen ? f->data[f->caplen - 1] : 0);
 		}
 	ew_source_close(source);
 	return total;
@@ -466,8 +471,9 @@ random_file(void)
 		build_pcap(&b, random() % 2 ? MAGIC_USEC : MAGIC_NSEC,
 		    random() % 2 ? 65535 : 64, 1);
 		for (unsigned i = 0; i < packets; i++)
-			build_record(&b, (uint32_t)random(), (uint32_t)random() % 1000000,
-			    (uint32_t)random() % 200, (uint32_t)random() % 2000);
+			build_record(&b, (uint32_t)random(),
+			    (uint32_t)random() % 1000000, (uint32_t)random() % 200,
+			    (uint32_t)random() % 2000);
 		return b;
 	}
 	build_section(&b);
@@ -501,7 +507,8 @@ Test(file, runs_the_live_filter_when_asked)
 	static const struct {
 		uint8_t flags;
 		bool passes;
-	} cases[] = { { 0x02, true }, { 0x10, false }, { 0x18, false }, { 0x11, true } };
+	} cases[] = { { 0x02, true }, { 0x10, false }, { 0x18, false },
+		{ 0x11, true } };
 	struct ew_capture_conf conf = ew_capture_conf_default();
 	struct build b = { .swapped = false };
 	struct ew_source *source;

@@ -136,8 +136,9 @@ rig_attach(struct rig rig, const struct ew_filter *filter, uint16_t type)
 	for (uint32_t i = 0; i < copy->count; i++)
 		if (copy->insns[i].code == (BPF_LD | BPF_W | BPF_ABS) &&
 		    copy->insns[i].k == (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL))
-			copy->insns[i] = (struct ew_filter_insn){
-				.code = BPF_LD | BPF_W | BPF_IMM, .k = type };
+			copy->insns[i] =
+			    (struct ew_filter_insn){ .code = BPF_LD | BPF_W | BPF_IMM,
+				    .k = type };
 	cr_assert_eq(ew_filter_attach(rig.out, copy), 0);
 	free(copy);
 }
@@ -156,8 +157,10 @@ run_kernel(struct rig rig, const struct packet *p)
 static uint32_t
 run_ours(const struct ew_filter *filter, const struct packet *p)
 {
-	const struct ew_filter_packet view = {
-		.data = p->bytes, .caplen = p->size, .len = p->size, .protocol = p->type };
+	const struct ew_filter_packet view = { .data = p->bytes,
+		.caplen = p->size,
+		.len = p->size,
+		.protocol = p->type };
 	const uint32_t keep = ew_filter_run(filter, &view);
 
 	return keep < p->size ? keep : p->size;
@@ -264,7 +267,8 @@ Test(filter, respects_ip_options_when_it_looks_at_tcp)
 {
 	for (unsigned words = 5; words <= 15; words++) {
 		struct packet p = ipv4(6, 4 * words + 20, words);
-		memset(p.bytes + 20, 0xff, 4 * words - 20 + 1); /* would look like flags */
+		memset(p.bytes + 20, 0xff,
+		    4 * words - 20 + 1); /* would look like flags */
 		tcp(&p, 4 * words, 0x500, ACK, 5);
 		expect("options, ACK", &p, NOTHING);
 		tcp(&p, 4 * words, 0x500, SYN, 5);
@@ -281,11 +285,20 @@ Test(filter, keeps_more_of_what_is_decoded)
 		unsigned sport, dport;
 		uint32_t wanted;
 	} cases[] = {
-		{ 40000, 53, LONG }, { 53, 40000, LONG }, { 5353, 5353, LONG },
-		{ 40000, 5355, LONG }, { 137, 137, LONG }, { 68, 67, LONG },
-		{ 67, 68, LONG }, { 546, 547, LONG }, { 547, 546, LONG },
-		{ 40000, 443, SHORT }, { 5356, 40000, SHORT }, { 52, 54, SHORT },
-		{ 40000, 4789, SHORT }, { 5354, 5354, SHORT },
+		{ 40000, 53, LONG },
+		{ 53, 40000, LONG },
+		{ 5353, 5353, LONG },
+		{ 40000, 5355, LONG },
+		{ 137, 137, LONG },
+		{ 68, 67, LONG },
+		{ 67, 68, LONG },
+		{ 546, 547, LONG },
+		{ 547, 546, LONG },
+		{ 40000, 443, SHORT },
+		{ 5356, 40000, SHORT },
+		{ 52, 54, SHORT },
+		{ 40000, 4789, SHORT },
+		{ 5354, 5354, SHORT },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -441,8 +454,8 @@ two_keys(size_t i)
 
 Test(filter, passes_zoomed_pairs_whole_in_both_directions_and_no_others)
 {
-	static const struct zoom_case cases[] = {
-		{ "far apart", far_apart }, { "same key", same_key }, { "two keys", two_keys } };
+	static const struct zoom_case cases[] = { { "far apart", far_apart },
+		{ "same key", same_key }, { "two keys", two_keys } };
 	static const size_t counts[] = { 1, 2, 3, 5, 31, 64 };
 	const struct rig rig = rig_open();
 
@@ -458,17 +471,18 @@ Test(filter, passes_zoomed_pairs_whole_in_both_directions_and_no_others)
 					pairs[i].b = family == 4 ? v4(b) : v6(b);
 				}
 				struct ew_filter *filter = connections(pairs, n);
-				rig_attach(rig, filter, family == 4 ? ETH_P_IP : ETH_P_IPV6);
+				rig_attach(rig, filter,
+				    family == 4 ? ETH_P_IP : ETH_P_IPV6);
 				for (size_t i = 0; i < 2 * n; i++) {
 					const uint32_t a = 0x0a000000 + 2 * (uint32_t)i;
 					const uint32_t b = cases[c].partner(i);
 					const uint32_t wanted = i < n ? SHORT : NOTHING;
-					struct packet p =
-					    family == 4 ? between4(a, b) : between6(a, b);
-					struct packet q =
-					    family == 4 ? between4(b, a) : between6(b, a);
-					cr_expect_eq(run_kernel(rig, &p), wanted, "%s %zu",
-					    cases[c].what, i);
+					struct packet p = family == 4 ? between4(a, b)
+								      : between6(a, b);
+					struct packet q = family == 4 ? between4(b, a)
+								      : between6(b, a);
+					cr_expect_eq(run_kernel(rig, &p), wanted,
+					    "%s %zu", cases[c].what, i);
 					cr_expect_eq(run_ours(filter, &p), wanted);
 					cr_expect_eq(run_kernel(rig, &q), wanted);
 					cr_expect_eq(run_ours(filter, &q), wanted);
@@ -488,9 +502,10 @@ Test(filter, agrees_with_the_kernel_on_random_packets)
 {
 	struct ew_capture_pair pairs[64];
 	for (size_t i = 0; i < 64; i++)
-		pairs[i] = i < 32 ? (struct ew_capture_pair){ v4(0x0a000001 + (uint32_t)i),
-					    v4(0x0a000040 + (uint32_t)i * 3) }
-				  : (struct ew_capture_pair){ v6((uint32_t)i), v6(1) };
+		pairs[i] = i < 32
+		    ? (struct ew_capture_pair){ v4(0x0a000001 + (uint32_t)i),
+			      v4(0x0a000040 + (uint32_t)i * 3) }
+		    : (struct ew_capture_pair){ v6((uint32_t)i), v6(1) };
 	struct ew_filter *filter = connections(pairs, 64);
 	const struct rig rig = rig_open();
 	unsigned passed = 0;
@@ -500,16 +515,17 @@ Test(filter, agrees_with_the_kernel_on_random_packets)
 		const uint16_t types[] = { ETH_P_IP, ETH_P_IPV6, ETH_P_ARP };
 		rig_attach(rig, filter, types[type]);
 		for (int i = 0; i < 20000; i++) {
-			struct packet p = type == 1 ? segment6((uint32_t)random(), 1000)
-						    : segment4((uint32_t)random(), 1000);
+			struct packet p = type == 1
+			    ? segment6((uint32_t)random(), 1000)
+			    : segment4((uint32_t)random(), 1000);
 			p.type = types[type];
 			for (int change = (int)(random() % 4); change > 0; change--)
 				p.bytes[random() % 64] = (uint8_t)random();
 			if (random() % 4 == 0)
 				p.size = 1 + (uint32_t)random() % 100;
 			const uint32_t kernel = run_kernel(rig, &p);
-			cr_assert_eq(kernel, run_ours(filter, &p), "packet %d of type %d", i,
-			    type);
+			cr_assert_eq(kernel, run_ours(filter, &p),
+			    "packet %d of type %d", i, type);
 			passed += kernel > 0;
 		}
 	}
@@ -523,7 +539,8 @@ Test(filter, agrees_with_the_kernel_on_random_packets)
 Test(filter, all_profile_returns_the_snap_length)
 {
 	struct ew_filter filter;
-	const struct ew_filter_spec spec = { .profile = EW_CAPTURE_ALL, .snap_bytes = 500 };
+	const struct ew_filter_spec spec = { .profile = EW_CAPTURE_ALL,
+		.snap_bytes = 500 };
 	struct packet p = segment4(1, 100);
 
 	ew_filter_build(&spec, &filter);
@@ -555,7 +572,8 @@ Test(filter, largest_program_fits_the_kernel_twice)
 {
 	struct ew_capture_pair pairs[64];
 	for (size_t i = 0; i < 64; i++)
-		pairs[i] = (struct ew_capture_pair){ v6((uint32_t)i), v6(1000 + (uint32_t)i) };
+		pairs[i] =
+		    (struct ew_capture_pair){ v6((uint32_t)i), v6(1000 + (uint32_t)i) };
 	struct ew_filter *filter = connections(pairs, 64);
 	/* 20 KiB before Linux 6.8 take old and new program, some 3 words an instruction */
 	cr_expect(filter->count < 600, "%u", filter->count);
@@ -575,11 +593,12 @@ Test(filter, view_finds_the_network_header_of_each_link_type)
 		uint32_t offset;
 		uint16_t type;
 	} cases[] = {
-		{ "Ethernet", EW_LINK_ETHERNET, { [12] = 0x08, [13] = 0, [14] = 0x45 }, 14, ETH_P_IP },
-		{ "tagged", EW_LINK_ETHERNET, { [12] = 0x81, [16] = 0x86, [17] = 0xdd }, 18,
-		    ETH_P_IPV6 },
-		{ "two tags", EW_LINK_ETHERNET, { [12] = 0x88, [13] = 0xa8, [16] = 0x81 }, 18,
-		    ETH_P_8021Q },
+		{ "Ethernet", EW_LINK_ETHERNET, { [12] = 0x08, [13] = 0, [14] = 0x45 },
+		    14, ETH_P_IP },
+		{ "tagged", EW_LINK_ETHERNET, { [12] = 0x81, [16] = 0x86, [17] = 0xdd },
+		    18, ETH_P_IPV6 },
+		{ "two tags", EW_LINK_ETHERNET,
+		    { [12] = 0x88, [13] = 0xa8, [16] = 0x81 }, 18, ETH_P_8021Q },
 		{ "SLL", EW_LINK_SLL, { [14] = 0x08, [15] = 0x06 }, 16, ETH_P_ARP },
 		{ "SLL2", EW_LINK_SLL2, { [0] = 0x86, [1] = 0xdd }, 20, ETH_P_IPV6 },
 		{ "raw", EW_LINK_RAW, { 0x60 }, 0, ETH_P_IPV6 },
@@ -593,7 +612,8 @@ Test(filter, view_finds_the_network_header_of_each_link_type)
 			.len = 1000,
 			.link = cases[i].link };
 		const struct ew_filter_packet view = ew_filter_view(&frame);
-		cr_expect_eq(view.data - frame.data, cases[i].offset, "%s", cases[i].what);
+		cr_expect_eq(view.data - frame.data, cases[i].offset, "%s",
+		    cases[i].what);
 		cr_expect_eq(view.protocol, cases[i].type, "%s", cases[i].what);
 		cr_expect_eq(view.len, 1000 - cases[i].offset, "%s", cases[i].what);
 	}
@@ -603,8 +623,10 @@ Test(filter, keeps_what_the_file_cut_off)
 {
 	struct ew_filter *filter = connections(NULL, 0);
 	const struct packet p = segment4(1, 100);
-	const struct ew_filter_packet view = {
-		.data = p.bytes, .caplen = 24, .len = 1400, .protocol = ETH_P_IP };
+	const struct ew_filter_packet view = { .data = p.bytes,
+		.caplen = 24,
+		.len = 1400,
+		.protocol = ETH_P_IP };
 
 	cr_expect_eq(ew_filter_run(filter, &view), SHORT);
 	free(filter);
