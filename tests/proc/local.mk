@@ -4,3 +4,7 @@
 tests_proc_check_proc_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS) $(CAPNG_CFLAGS) $(SECCOMP_CFLAGS) $(CRYPTO_CFLAGS)
 tests_proc_check_proc_LDADD = $(test_ldadd) $(proc_ldadd)
 tests_proc_check_proc_SOURCES =
+tests_proc_check_proc_SOURCES += %D%/test_docker_parse.c
+tests_proc_check_proc_SOURCES += %D%/test_inventory.c
+tests_proc_check_proc_SOURCES += %D%/test_message.c
+tests_proc_check_proc_SOURCES += %D%/test_peer.c

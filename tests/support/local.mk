@@ -4,3 +4,4 @@
 libew_test_a_CPPFLAGS = $(test_cppflags) $(SQLITE_CFLAGS) $(PCAP_CFLAGS)
 libew_test_a_SOURCES =
 libew_test_a_SOURCES += %D%/leaks.c
+libew_test_a_SOURCES += %D%/http_server.c %D%/http_server.h
