@@ -277,7 +277,7 @@ struct ew_identity {
 	    lease_by_mac, host_addrs, services, peers, strangers;
 	TAILQ_HEAD(, net) nets;
 	TAILQ_HEAD(, port) ports, ports_ended;
-	TAILQ_HEAD(, seat) seats, seats_ended;
+	TAILQ_HEAD(seat_list, seat) seats, seats_ended;
 	TAILQ_HEAD(, lease) leases, leases_ended;
 	TAILQ_HEAD(, host_addr) host_addr_list;
 	TAILQ_HEAD(, service) service_list;

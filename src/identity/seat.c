@@ -328,8 +328,36 @@ seat_of_iface(const struct ew_identity *identity, const struct inst *inst,
 	return NULL;
 }
 
+/*
+ * A container that was gone before its runtime spoke of it: the namespace that held its
+ * address while it ran. Only a known start tells it from the next owner of the address.
+ */
 static struct seat *
-seat_of_cid(const struct ew_identity *identity, const char *cid)
+seat_of_the_past(const struct ew_identity *identity, const struct inst *inst,
+    const struct ew_instance_iface *iface, struct ew_mono now)
+{
+	const struct net *net = ew_net_by_id(identity, iface->network);
+
+	if (!inst->start_known)
+		return NULL;
+	for (unsigned i = 0; i < iface->n_addrs && i < EW_IFACE_ADDRS_MAX; i++)
+		for (struct ew_link *l = ew_map_first(&identity->lease_by_addr,
+			 ew_map_hash(&identity->lease_by_addr, iface->addrs[i].b, 16));
+		     l; l = ew_map_next(l)) {
+			struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
+
+			if (ew_addr_equal(&lease->addr, &iface->addrs[i]) && lease->to.ns &&
+			    lease->seat->nsid >= 0 && lease->seat->n_members == 0 &&
+			    (!net || !lease->net || lease->net == net) &&
+			    now.ns - lease->to.ns <= identity->conf.name_wait_ns &&
+			    inst->pub.started.ns < lease->to.ns)
+				return lease->seat;
+		}
+	return NULL;
+}
+
+static struct seat *
+seat_of_cid(const struct ew_identity *identity, const char *cid, bool even_ended)
 {
 	struct seat *seat;
 
@@ -449,8 +477,10 @@ ew_seat_place(struct ew_identity *identity, struct inst *inst, struct ew_mono no
 	}
 	for (unsigned i = 0; i < inst->n_ifaces && !seat; i++)
 		seat = seat_of_iface(identity, inst, &inst->ifaces[i]);
-	if (!seat)
-		seat = seat_of_cid(identity, inst->pub.cid);
+	if (!seat && (!inst->seat || inst->seat->to.ns))
+		seat = seat_of_cid(identity, inst->pub.cid, !inst->seat);
+	for (unsigned i = 0; i < inst->n_ifaces && !seat && !inst->seat; i++)
+		seat = seat_of_the_past(identity, inst, &inst->ifaces[i], now);
 	if (!seat && (!inst->seat || inst->seat->to.ns) && inst->n_ifaces > 0)
 		seat = ew_seat_new(identity, -1, now);
 	if (seat && inst->seat && inst->seat != seat && inst->seat->nsid < 0 &&
@@ -458,7 +488,7 @@ ew_seat_place(struct ew_identity *identity, struct inst *inst, struct ew_mono no
 		ew_seat_absorb(identity, seat, inst->seat, now);
 	else if (seat)
 		ew_seat_join(identity, seat, inst, now);
-	if (!inst->seat)
+	if (!inst->seat || inst->seat->to.ns)
 		return;
 	place_ifaces(identity, inst, now);
 	place_guests(identity, inst, now);
