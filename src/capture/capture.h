@@ -113,7 +113,8 @@ int ew_source_set_filter(struct ew_source *source, enum ew_capture_profile profi
 
 /*
  * The worker, 0..workers-1, that live packets between a and b reach, in both directions. An
- * ICMP error reaches the worker of the packet it quotes; what is not IP reaches 0.
+ * ICMP error reaches the worker of the packet it quotes, GRE and IP in IP that of what they
+ * carry; what is not IP reaches 0.
  */
 unsigned ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b,
     unsigned workers);

@@ -5,22 +5,33 @@
  * a program of ours, and ew_capture_owner says the same in C.
  *
  * The key is the pair of addresses, XORed, so both directions agree, and fragments, which
- * have no ports, agree too. An ICMP error goes by the addresses of the packet it
- * quotes. All that is not IP goes to worker 0. The price: traffic of a single pair is not
- * spread.
+ * have no ports, agree too. All that is not IP goes to worker 0. The price: traffic of a
+ * single pair is not spread. What another table must know of goes where that table is:
+ *
+ *   an ICMP error     by the addresses of the packet it quotes
+ *   GRE, IP in IP     by the addresses inside: what comes out of such a tunnel is one flow
+ *                     with its copies on other interfaces, and the tunnel has no row
+ *   VXLAN, Geneve     by the addresses outside, as the tunnel has a row and what it carries
+ *                     a domain of its own; a pair of tunnel ends is one worker's
  *
  * The program runs before the socket decides where its data begin, hence SKF_NET_OFF. A
  * load that fails returns 0: worker 0.
  */
+#include "capture/live_priv.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "capture/assemble_priv.h"
 #include "capture/capture.h"
-#include "capture/live_priv.h"
 
 #define NET(offset) ((uint32_t)(SKF_NET_OFF + (offset)))
 #define AD(field) ((uint32_t)(SKF_AD_OFF + (field)))
@@ -46,66 +57,181 @@ ew_capture_owner(const struct ew_addr *a, const struct ew_addr *b, unsigned work
 	return ((key * MULTIPLIER) >> 16) % workers;
 }
 
-/* clang-format off: a listing */
-static struct sock_filter owner_program[] = {
-	/*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AD(SKF_AD_PROTOCOL)),
-	/*  1 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 2, 0),
-	/*  2 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 21, 0),
-	/*  3 */ BPF_STMT(BPF_RET | BPF_K, 0),
-	/* IPv4; 4: is it a first or only fragment of ICMP, and an error? */
-	/*  4 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(9)),
-	/*  5 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 13),
-	/*  6 */ BPF_STMT(BPF_LD | BPF_H | BPF_ABS, NET(6)),
-	/*  7 */ BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 11, 0),
-	/*  8 */ BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, NET(0)),
-	/*  9 */ BPF_STMT(BPF_LD | BPF_B | BPF_IND, NET(0)),
-	/* 10 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 3, 4, 0),
-	/* 11 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 3, 0),
-	/* 12 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 5, 2, 0),
-	/* 13 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 11, 1, 0),
-	/* 14 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 12, 0, 4),
-	/* 15: the quoted header's addresses */
-	/* 15 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(8 + 12)),
-	/* 16 */ BPF_STMT(BPF_ST, 0),
-	/* 17 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(8 + 16)),
-	/* 18 */ BPF_STMT(BPF_JMP | BPF_JA, 3),
-	/* 19: this header's addresses */
-	/* 19 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NET(12)),
-	/* 20 */ BPF_STMT(BPF_ST, 0),
-	/* 21 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NET(16)),
-	/* 22 */ BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0),
-	/* 23 */ BPF_STMT(BPF_JMP | BPF_JA, 42),
-	/* IPv6; 24: an ICMPv6 error (type below 128) quotes at 48, else this header at 0 */
-	/* 24 */ BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 0),
-	/* 25 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(6)),
-	/* 26 */ BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 58, 0, 3),
-	/* 27 */ BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NET(40)),
-	/* 28 */ BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 128, 1, 0),
-	/* 29 */ BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 48),
-	/* 30 */ BPF_STMT(BPF_STX, 1),
-	/* 31 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(8)),
-	/* 32 */ BPF_STMT(BPF_ST, 0),
-#define FOLD(offset)                                         \
-	BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 1),              \
-	    BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(offset)), \
-	    BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0),          \
-	    BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0), BPF_STMT(BPF_ST, 0)
-	/* 33 */ FOLD(12),
-	FOLD(16),
-	FOLD(20),
-	FOLD(24),
-	FOLD(28),
-	FOLD(32),
-	/* 63 */ BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 1),
-	/* 64 */ BPF_STMT(BPF_LD | BPF_W | BPF_IND, NET(36)),
-	/* 65 */ BPF_STMT(BPF_LDX | BPF_W | BPF_MEM, 0),
-	/* 66: both, XORed and mixed */
-	/* 66 */ BPF_STMT(BPF_ALU | BPF_XOR | BPF_X, 0),
-	/* 67 */ BPF_STMT(BPF_ALU | BPF_MUL | BPF_K, MULTIPLIER),
-	/* 68 */ BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
-	/* 69 */ BPF_STMT(BPF_RET | BPF_A, 0),
+/* --- the program --------------------------------------------------------------------- */
+
+/* M[0] is for arithmetic, M[1] says where the header begins whose addresses count. */
+#define M_WORK 0
+#define M_HEADER 1
+#define OWNER_MAX 200 /* instructions; it has some 140 */
+
+enum label {
+	L_NEXT,
+	L_V4,
+	L_V4_ICMP,
+	L_V4_QUOTE,
+	L_V6,
+	L_GRE,
+	L_GRE_KEY,
+	L_GRE_SEQUENCE,
+	L_GRE_TYPE,
+	L_GRE_FRAME,
+	L_OWN,
+	L_AT_V4,
+	L_AT_V6,
+	L_MIX,
 };
-/* clang-format on */
+
+static void
+op(struct ew_assembler *as, uint16_t code, uint32_t k)
+{
+	ew_assemble_op(as, code, k);
+}
+
+static void
+test(struct ew_assembler *as, uint32_t k, unsigned yes, unsigned no)
+{
+	ew_assemble_test(as, BPF_JEQ | BPF_K, k, yes, no);
+}
+
+/* Move the header that counts `bytes` on. */
+static void
+header_on(struct ew_assembler *as, uint32_t bytes)
+{
+	op(as, BPF_LD | BPF_W | BPF_MEM, M_HEADER);
+	/* NOLINTNEXTLINE(misc-redundant-expression): ADD and K are both 0 */
+	op(as, BPF_ALU | BPF_ADD | BPF_K, bytes);
+	op(as, BPF_ST, M_HEADER);
+}
+
+/* With the offset of a GRE header (RFC 2890) in X and M_HEADER. */
+static void
+gre(struct ew_assembler *as)
+{
+	ew_assemble_here(as, L_GRE);
+	header_on(as, 4);
+	op(as, BPF_LD | BPF_B | BPF_IND, NET(0));
+	ew_assemble_test(as, BPF_JSET | BPF_K, 0x80, L_NEXT, L_GRE_KEY);
+	header_on(as, 4);
+	ew_assemble_here(as, L_GRE_KEY);
+	op(as, BPF_LD | BPF_B | BPF_IND, NET(0));
+	ew_assemble_test(as, BPF_JSET | BPF_K, 0x20, L_NEXT, L_GRE_SEQUENCE);
+	header_on(as, 4);
+	ew_assemble_here(as, L_GRE_SEQUENCE);
+	op(as, BPF_LD | BPF_B | BPF_IND, NET(0));
+	ew_assemble_test(as, BPF_JSET | BPF_K, 0x10, L_NEXT, L_GRE_TYPE);
+	header_on(as, 4);
+	ew_assemble_here(as, L_GRE_TYPE);
+	op(as, BPF_LD | BPF_H | BPF_IND, NET(2));
+	test(as, ETH_P_IP, L_AT_V4, L_NEXT);
+	test(as, ETH_P_IPV6, L_AT_V6, L_NEXT);
+	test(as, ETH_P_TEB, L_GRE_FRAME, L_OWN);
+	ew_assemble_here(as, L_GRE_FRAME);
+	op(as, BPF_LDX | BPF_W | BPF_MEM, M_HEADER);
+	header_on(as, 14);
+	op(as, BPF_LD | BPF_H | BPF_IND, NET(12));
+	test(as, ETH_P_IP, L_AT_V4, L_NEXT);
+	test(as, ETH_P_IPV6, L_AT_V6, L_OWN);
+}
+
+static void
+from_v4(struct ew_assembler *as)
+{
+	ew_assemble_here(as, L_V4);
+	op(as, BPF_LD | BPF_H | BPF_ABS, NET(6));
+	ew_assemble_test(as, BPF_JSET | BPF_K, 0x3fff, L_OWN, L_NEXT);
+	op(as, BPF_LDX | BPF_B | BPF_MSH, NET(0));
+	op(as, BPF_STX, M_HEADER);
+	op(as, BPF_LD | BPF_B | BPF_ABS, NET(9));
+	test(as, IPPROTO_IPIP, L_AT_V4, L_NEXT);
+	test(as, IPPROTO_IPV6, L_AT_V6, L_NEXT);
+	test(as, IPPROTO_GRE, L_GRE, L_NEXT);
+	test(as, IPPROTO_ICMP, L_V4_ICMP, L_OWN);
+	ew_assemble_here(as, L_V4_ICMP);
+	op(as, BPF_LD | BPF_B | BPF_IND, NET(0));
+	test(as, ICMP_DEST_UNREACH, L_V4_QUOTE, L_NEXT);
+	test(as, ICMP_SOURCE_QUENCH, L_V4_QUOTE, L_NEXT);
+	test(as, ICMP_REDIRECT, L_V4_QUOTE, L_NEXT);
+	test(as, ICMP_TIME_EXCEEDED, L_V4_QUOTE, L_NEXT);
+	test(as, ICMP_PARAMETERPROB, L_V4_QUOTE, L_OWN);
+	ew_assemble_here(as, L_V4_QUOTE);
+	header_on(as, 8);
+	ew_assemble_jump(as, L_AT_V4);
+}
+
+static void
+from_v6(struct ew_assembler *as)
+{
+	ew_assemble_here(as, L_V6);
+	op(as, BPF_LDX | BPF_W | BPF_IMM, 40);
+	op(as, BPF_STX, M_HEADER);
+	op(as, BPF_LD | BPF_B | BPF_ABS, NET(6));
+	test(as, IPPROTO_IPIP, L_AT_V4, L_NEXT);
+	test(as, IPPROTO_IPV6, L_AT_V6, L_NEXT);
+	test(as, IPPROTO_GRE, L_GRE, L_NEXT);
+	test(as, IPPROTO_ICMPV6, L_NEXT, L_OWN);
+	op(as, BPF_LD | BPF_B | BPF_ABS, NET(40)); /* errors are below 128 (RFC 4443) */
+	ew_assemble_test(as, BPF_JGE | BPF_K, 128, L_OWN, L_NEXT);
+	header_on(as, 8);
+	ew_assemble_jump(as, L_AT_V6);
+}
+
+/* The addresses of the header at M_HEADER into A and X, to be XORed at L_MIX. */
+static void
+addresses(struct ew_assembler *as)
+{
+	ew_assemble_here(as, L_OWN);
+	op(as, BPF_LDX | BPF_W | BPF_IMM, 0);
+	op(as, BPF_STX, M_HEADER);
+	op(as, BPF_LD | BPF_B | BPF_ABS, NET(0));
+	op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);
+	test(as, 0x60, L_AT_V6, L_AT_V4);
+	ew_assemble_here(as, L_AT_V6);
+	op(as, BPF_LDX | BPF_W | BPF_MEM, M_HEADER);
+	op(as, BPF_LD | BPF_W | BPF_IND, NET(8));
+	op(as, BPF_ST, M_WORK);
+	for (int offset = 12; offset < 36; offset += 4) {
+		op(as, BPF_LD | BPF_W | BPF_IND, NET(offset));
+		op(as, BPF_LDX | BPF_W | BPF_MEM, M_WORK);
+		op(as, BPF_ALU | BPF_XOR | BPF_X, 0);
+		op(as, BPF_ST, M_WORK);
+		op(as, BPF_LDX | BPF_W | BPF_MEM, M_HEADER);
+	}
+	op(as, BPF_LD | BPF_W | BPF_IND, NET(36));
+	op(as, BPF_LDX | BPF_W | BPF_MEM, M_WORK);
+	ew_assemble_jump(as, L_MIX);
+
+	ew_assemble_here(as, L_AT_V4);
+	op(as, BPF_LDX | BPF_W | BPF_MEM, M_HEADER);
+	op(as, BPF_LD | BPF_W | BPF_IND, NET(12));
+	op(as, BPF_ST, M_WORK);
+	op(as, BPF_LD | BPF_W | BPF_IND, NET(16));
+	op(as, BPF_LDX | BPF_W | BPF_MEM, M_WORK);
+}
+
+static void
+build_owner(struct ew_filter *ret_filter)
+{
+	struct ew_assembler as = { .filter = ret_filter };
+
+	ret_filter->count = 0;
+	ew_assemble_begin(&as);
+	op(&as, BPF_LD | BPF_W | BPF_ABS, AD(SKF_AD_PROTOCOL));
+	test(&as, ETH_P_IP, L_V4, L_NEXT);
+	test(&as, ETH_P_IPV6, L_V6, L_NEXT);
+	op(&as, BPF_RET | BPF_K, 0);
+	from_v4(&as);
+	from_v6(&as);
+	gre(&as);
+	addresses(&as);
+	ew_assemble_here(&as, L_MIX);
+	op(&as, BPF_ALU | BPF_XOR | BPF_X, 0);
+	op(&as, BPF_ALU | BPF_MUL | BPF_K, MULTIPLIER);
+	op(&as, BPF_ALU | BPF_RSH | BPF_K, 16);
+	op(&as, BPF_RET | BPF_A, 0);
+	ew_assemble_end(&as);
+}
+
+/* --- the group ----------------------------------------------------------------------- */
 
 static int
 join(int fd, uint32_t group_and_type)
@@ -120,13 +246,16 @@ int
 ew_fanout_lead(int fd, uint16_t *ret_group)
 {
 	const uint32_t type = PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID;
-	const struct sock_fprog program = {
-		.len = sizeof(owner_program) / sizeof(owner_program[0]),
-		.filter = owner_program,
-	};
+	struct ew_filter owner;
+	struct sock_filter insns[OWNER_MAX];
+	struct sock_fprog program = { .filter = insns };
 	uint32_t group = 0;
 	socklen_t size = sizeof(group);
 
+	build_owner(&owner);
+	assert(owner.count <= OWNER_MAX);
+	memcpy(insns, owner.insns, owner.count * sizeof(insns[0]));
+	program.len = (unsigned short)owner.count;
 	const int rc = join(fd, type << 16);
 	if (rc)
 		return rc;

@@ -33,9 +33,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-_Static_assert(sizeof(struct ew_filter_insn) == sizeof(struct sock_filter),
-    "kernel layout");
-_Static_assert(EW_FILTER_MAX == BPF_MAXINSNS, "kernel limit");
+#include "capture/assemble_priv.h"
 
 #define PROTO_ICMP 1
 #define PROTO_TCP 6
@@ -49,21 +47,9 @@ _Static_assert(EW_FILTER_MAX == BPF_MAXINSNS, "kernel limit");
 static const uint16_t long_ports[] = { PORT_DNS, 67, 68, 137, 546, 547, 5353, 5355 };
 #define LONG_PORTS (sizeof(long_ports) / sizeof(long_ports[0]))
 
-/* --- a small assembler: jumps name labels, finish() turns them into distances ----------- */
-
-#define NEXT 0 /* label: the instruction behind */
-#define LABELS 64
-
-struct assembler {
-	struct ew_filter *filter;
-	uint32_t link_bytes;
-	uint32_t begin; /* of the part whose labels are open */
-	uint32_t position[LABELS];
-};
-
 /* Labels of a part (IPv4 or IPv6); a part is resolved before the next begins. */
 enum label {
-	L_NEXT = NEXT,
+	L_NEXT,
 	L_TCP,
 	L_TCP_LONG_ENOUGH,
 	L_UDP,
@@ -74,65 +60,7 @@ enum label {
 	L_ZOOM,
 	L_COUNT,
 };
-_Static_assert(L_COUNT <= LABELS, "labels");
-
-static void
-emit(struct assembler *as, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
-{
-	struct ew_filter *filter = as->filter;
-
-	assert(filter->count < EW_FILTER_MAX);
-	filter->insns[filter->count++] =
-	    (struct ew_filter_insn){ .code = code, .jt = jt, .jf = jf, .k = k };
-}
-
-static void
-op(struct assembler *as, uint16_t code, uint32_t k)
-{
-	emit(as, code, k, 0, 0);
-}
-
-/* Load from the packet, offset from the network header. */
-static void
-load(struct assembler *as, uint16_t code, uint32_t offset)
-{
-	emit(as, code, as->link_bytes + offset, 0, 0);
-}
-
-static void
-jump_if(struct assembler *as, uint16_t test, uint32_t k, enum label yes, enum label no)
-{
-	emit(as, BPF_JMP | test, k, (uint8_t)yes, (uint8_t)no);
-}
-
-static void
-here(struct assembler *as, enum label label)
-{
-	as->position[label] = as->filter->count;
-}
-
-/* Turn the labels of the instructions since begin_part() into distances. */
-static void
-end_part(struct assembler *as)
-{
-	for (uint32_t i = as->begin; i < as->filter->count; i++) {
-		struct ew_filter_insn *insn = &as->filter->insns[i];
-		if (BPF_CLASS(insn->code) != BPF_JMP)
-			continue;
-		const uint32_t yes = insn->jt ? as->position[insn->jt] - i - 1 : 0;
-		const uint32_t no = insn->jf ? as->position[insn->jf] - i - 1 : 0;
-		assert(yes <= UINT8_MAX && no <= UINT8_MAX);
-		insn->jt = (uint8_t)yes;
-		insn->jf = (uint8_t)no;
-	}
-}
-
-static void
-begin_part(struct assembler *as)
-{
-	as->begin = as->filter->count;
-	memset(as->position, 0, sizeof(as->position));
-}
+_Static_assert(L_COUNT <= EW_ASSEMBLE_LABELS, "labels");
 
 /* --- zoomed pairs --------------------------------------------------------------------- */
 
@@ -194,28 +122,28 @@ collect(const struct ew_filter_spec *spec, bool v4, struct zoom *ret_zoom)
 
 /* The word of the address at `offset` into A. */
 static void
-load_word(struct assembler *as, uint32_t offset, bool v4)
+load_word(struct ew_assembler *as, uint32_t offset, bool v4)
 {
-	load(as, BPF_LD | BPF_W | BPF_ABS, offset);
+	ew_assemble_load(as, BPF_LD | BPF_W | BPF_ABS, offset);
 	for (uint32_t w = 1; w < (v4 ? 1 : 4); w++) {
-		op(as, BPF_ALU | BPF_MUL | BPF_K, POLYNOMIAL);
-		op(as, BPF_MISC | BPF_TAX, 0);
-		load(as, BPF_LD | BPF_W | BPF_ABS, offset + 4 * w);
-		op(as, BPF_ALU | BPF_ADD | BPF_X, 0);
+		ew_assemble_op(as, BPF_ALU | BPF_MUL | BPF_K, POLYNOMIAL);
+		ew_assemble_op(as, BPF_MISC | BPF_TAX, 0);
+		ew_assemble_load(as, BPF_LD | BPF_W | BPF_ABS, offset + 4 * w);
+		ew_assemble_op(as, BPF_ALU | BPF_ADD | BPF_X, 0);
 	}
 }
 
 /* With the key known equal, the source's being one end makes the destination the other. */
 static void
-emit_leaf(struct assembler *as, const struct zoom *zoom, size_t count)
+emit_leaf(struct ew_assembler *as, const struct zoom *zoom, size_t count)
 {
-	op(as, BPF_LD | BPF_W | BPF_MEM, 0);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_MEM, 0);
 	for (size_t i = 0; i < count; i++) {
-		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].a, 1, 0);
-		emit(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].b, 0, 1);
-		op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
+		ew_assemble(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].a, 1, 0);
+		ew_assemble(as, BPF_JMP | BPF_JEQ | BPF_K, zoom[i].b, 0, 1);
+		ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
 	}
-	op(as, BPF_RET | BPF_K, 0);
+	ew_assemble_op(as, BPF_RET | BPF_K, 0);
 }
 
 struct span {
@@ -228,7 +156,7 @@ struct span {
  * The stack holds one right half per level, so 64 pairs need at most 7.
  */
 static void
-emit_tree(struct assembler *as, const struct zoom *zoom, size_t count)
+emit_tree(struct ew_assembler *as, const struct zoom *zoom, size_t count)
 {
 	struct span stack[16];
 	size_t depth = 0;
@@ -244,16 +172,16 @@ emit_tree(struct assembler *as, const struct zoom *zoom, size_t count)
 		while (left > 0 && left < span.count && z[left].key == z[left - 1].key)
 			left++;
 		if (z[0].key == z[span.count - 1].key) {
-			emit(as, BPF_JMP | BPF_JEQ | BPF_K, z[0].key, 1, 0);
-			op(as, BPF_RET | BPF_K, 0);
+			ew_assemble(as, BPF_JMP | BPF_JEQ | BPF_K, z[0].key, 1, 0);
+			ew_assemble_op(as, BPF_RET | BPF_K, 0);
 			emit_leaf(as, z, span.count);
 			continue;
 		}
 		if (left == span.count) /* the run reaches the end: split before it */
 			while (z[left - 1].key == z[span.count - 1].key)
 				left--;
-		emit(as, BPF_JMP | BPF_JGE | BPF_K, z[left].key, 0, 1);
-		op(as, BPF_JMP | BPF_JA, 0);
+		ew_assemble(as, BPF_JMP | BPF_JGE | BPF_K, z[left].key, 0, 1);
+		ew_assemble_op(as, BPF_JMP | BPF_JA, 0);
 		assert(depth + 2 <= sizeof(stack) / sizeof(stack[0]));
 		stack[depth++] = (struct span){ .first = span.first + left,
 			.count = span.count - left,
@@ -264,20 +192,20 @@ emit_tree(struct assembler *as, const struct zoom *zoom, size_t count)
 
 /* What is not passed by itself: pairs under the lens, or nothing. */
 static void
-emit_zoom(struct assembler *as, const struct ew_filter_spec *spec, bool v4)
+emit_zoom(struct ew_assembler *as, const struct ew_filter_spec *spec, bool v4)
 {
 	struct zoom zoom[EW_CAPTURE_ZOOM_MAX];
 	const size_t count = collect(spec, v4, zoom);
 
 	if (count == 0) {
-		op(as, BPF_RET | BPF_K, 0);
+		ew_assemble_op(as, BPF_RET | BPF_K, 0);
 		return;
 	}
 	load_word(as, v4 ? 12 : 8, v4);
-	op(as, BPF_ST, 0);
+	ew_assemble_op(as, BPF_ST, 0);
 	load_word(as, v4 ? 16 : 24, v4);
-	op(as, BPF_LDX | BPF_W | BPF_MEM, 0);
-	op(as, BPF_ALU | BPF_XOR | BPF_X, 0);
+	ew_assemble_op(as, BPF_LDX | BPF_W | BPF_MEM, 0);
+	ew_assemble_op(as, BPF_ALU | BPF_XOR | BPF_X, 0);
 	emit_tree(as, zoom, count);
 }
 
@@ -288,174 +216,183 @@ emit_zoom(struct assembler *as, const struct ew_filter_spec *spec, bool v4)
  * there. Most packets have room for the largest header and take the short way.
  */
 static void
-require_transport(struct assembler *as, uint32_t need, enum label enough)
+require_transport(struct ew_assembler *as, uint32_t need, enum label enough)
 {
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 60 + need, enough, L_NEXT);
-	op(as, BPF_MISC | BPF_TXA, 0);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, as->link_bytes + 60 + need, enough,
+	    L_NEXT);
+	ew_assemble_op(as, BPF_MISC | BPF_TXA, 0);
 	/* NOLINTNEXTLINE(misc-redundant-expression): ADD and K are both 0 */
-	op(as, BPF_ALU | BPF_ADD | BPF_K, as->link_bytes + need);
-	op(as, BPF_MISC | BPF_TAX, 0);
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_X, 0, L_NEXT, L_PASS);
-	load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
-	here(as, enough);
+	ew_assemble_op(as, BPF_ALU | BPF_ADD | BPF_K, as->link_bytes + need);
+	ew_assemble_op(as, BPF_MISC | BPF_TAX, 0);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_X, 0, L_NEXT, L_PASS);
+	ew_assemble_load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
+	ew_assemble_here(as, enough);
 }
 
 /* Mode BPF_IND with X = header size for IPv4, BPF_ABS with the offset for IPv6. */
 static void
-test_flags_and_dns(struct assembler *as, uint16_t mode, uint32_t tcp)
+test_flags_and_dns(struct ew_assembler *as, uint16_t mode, uint32_t tcp)
 {
-	load(as, BPF_LD | BPF_B | mode, tcp + 13);
-	jump_if(as, BPF_JSET | BPF_K, FLAGS_SYN_FIN_RST, L_PASS, L_NEXT);
-	jump_if(as, BPF_JSET | BPF_K, FLAG_ACK, L_NEXT, L_PASS);
-	load(as, BPF_LD | BPF_H | mode, tcp + 0);
-	jump_if(as, BPF_JEQ | BPF_K, PORT_DNS, L_PASS_LONG, L_NEXT);
-	load(as, BPF_LD | BPF_H | mode, tcp + 2);
-	jump_if(as, BPF_JEQ | BPF_K, PORT_DNS, L_PASS_LONG, L_NEXT);
-	load(as, BPF_LD | BPF_B | mode, tcp + 12);
-	op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);
-	op(as, BPF_ALU | BPF_RSH | BPF_K, 2);
+	ew_assemble_load(as, BPF_LD | BPF_B | mode, tcp + 13);
+	ew_assemble_test(as, BPF_JSET | BPF_K, FLAGS_SYN_FIN_RST, L_PASS, L_NEXT);
+	ew_assemble_test(as, BPF_JSET | BPF_K, FLAG_ACK, L_NEXT, L_PASS);
+	ew_assemble_load(as, BPF_LD | BPF_H | mode, tcp + 0);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PORT_DNS, L_PASS_LONG, L_NEXT);
+	ew_assemble_load(as, BPF_LD | BPF_H | mode, tcp + 2);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PORT_DNS, L_PASS_LONG, L_NEXT);
+	ew_assemble_load(as, BPF_LD | BPF_B | mode, tcp + 12);
+	ew_assemble_op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);
+	ew_assemble_op(as, BPF_ALU | BPF_RSH | BPF_K, 2);
 }
 
 /* With the payload's size in X and the sequence number in A. */
 static void
-test_boundary(struct assembler *as)
+test_boundary(struct ew_assembler *as)
 {
-	op(as, BPF_ALU | BPF_AND | BPF_K, 0xfffff);
-	op(as, BPF_ALU | BPF_ADD | BPF_X, 0);
-	jump_if(as, BPF_JGT | BPF_K, 0xfffff, L_PASS, L_ZOOM);
+	ew_assemble_op(as, BPF_ALU | BPF_AND | BPF_K, 0xfffff);
+	ew_assemble_op(as, BPF_ALU | BPF_ADD | BPF_X, 0);
+	ew_assemble_test(as, BPF_JGT | BPF_K, 0xfffff, L_PASS, L_ZOOM);
 }
 
 static void
-test_ports(struct assembler *as, uint16_t mode, uint32_t udp)
+test_ports(struct ew_assembler *as, uint16_t mode, uint32_t udp)
 {
 	for (uint32_t end = 0; end < 2; end++) {
 		const enum label other = end == 0 ? L_PORT_2 : L_PASS;
-		load(as, BPF_LD | BPF_H | mode, udp + 2 * end);
-		jump_if(as, BPF_JGT | BPF_K, long_ports[LONG_PORTS - 1], other, L_NEXT);
+		ew_assemble_load(as, BPF_LD | BPF_H | mode, udp + 2 * end);
+		ew_assemble_test(as, BPF_JGT | BPF_K, long_ports[LONG_PORTS - 1], other,
+		    L_NEXT);
 		for (size_t i = 0; i < LONG_PORTS; i++)
-			jump_if(as, BPF_JEQ | BPF_K, long_ports[i], L_PASS_LONG,
-			    i == LONG_PORTS - 1 ? other : L_NEXT);
+			ew_assemble_test(as, BPF_JEQ | BPF_K, long_ports[i],
+			    L_PASS_LONG, i == LONG_PORTS - 1 ? other : L_NEXT);
 		if (end == 0)
-			here(as, L_PORT_2);
+			ew_assemble_here(as, L_PORT_2);
 	}
 }
 
 static void
-returns_and_zoom(struct assembler *as, const struct ew_filter_spec *spec, bool v4)
+returns_and_zoom(struct ew_assembler *as, const struct ew_filter_spec *spec, bool v4)
 {
-	here(as, L_PASS);
-	op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
-	here(as, L_PASS_LONG);
-	op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP_LONG);
-	here(as, L_ZOOM);
-	end_part(as);
+	ew_assemble_here(as, L_PASS);
+	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
+	ew_assemble_here(as, L_PASS_LONG);
+	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP_LONG);
+	ew_assemble_here(as, L_ZOOM);
+	ew_assemble_end(as);
 	emit_zoom(as, spec, v4);
 }
 
 static void
-emit_v4(struct assembler *as, const struct ew_filter_spec *spec)
+emit_v4(struct ew_assembler *as, const struct ew_filter_spec *spec)
 {
-	begin_part(as);
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 20, L_NEXT, L_PASS);
-	load(as, BPF_LD | BPF_B | BPF_ABS, 0);
-	jump_if(as, BPF_JGE | BPF_K, 0x45, L_NEXT, L_PASS);
-	jump_if(as, BPF_JGT | BPF_K, 0x4f, L_PASS, L_NEXT);
-	load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
-	load(as, BPF_LD | BPF_H | BPF_ABS, 6);
-	jump_if(as, BPF_JSET | BPF_K, 0x3fff, L_PASS, L_NEXT); /* MF or an offset */
-	load(as, BPF_LD | BPF_B | BPF_ABS, 9);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_TCP, L_TCP, L_NEXT);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_UDP, L_UDP, L_NEXT);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_ICMP, L_PASS_LONG, L_PASS);
+	ew_assemble_begin(as);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, as->link_bytes + 20, L_NEXT, L_PASS);
+	ew_assemble_load(as, BPF_LD | BPF_B | BPF_ABS, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, 0x45, L_NEXT, L_PASS);
+	ew_assemble_test(as, BPF_JGT | BPF_K, 0x4f, L_PASS, L_NEXT);
+	ew_assemble_load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
+	ew_assemble_load(as, BPF_LD | BPF_H | BPF_ABS, 6);
+	ew_assemble_test(as, BPF_JSET | BPF_K, 0x3fff, L_PASS,
+	    L_NEXT); /* MF or an offset */
+	ew_assemble_load(as, BPF_LD | BPF_B | BPF_ABS, 9);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_TCP, L_TCP, L_NEXT);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_UDP, L_UDP, L_NEXT);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_ICMP, L_PASS_LONG, L_PASS);
 
-	here(as, L_TCP);
+	ew_assemble_here(as, L_TCP);
 	require_transport(as, 20, L_TCP_LONG_ENOUGH);
 	test_flags_and_dns(as, BPF_IND, 0);
-	op(as, BPF_ST, 0);
-	load(as, BPF_LD | BPF_H | BPF_ABS, 2);
-	jump_if(as, BPF_JEQ | BPF_K, 0, L_PASS, L_NEXT);
-	op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
-	op(as, BPF_LDX | BPF_W | BPF_MEM, 0);
-	op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
-	jump_if(as, BPF_JGT | BPF_K, 0xffff, L_PASS, L_NEXT); /* headers past the end */
-	op(as, BPF_ST, 1);
-	load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
-	load(as, BPF_LD | BPF_W | BPF_IND, 4);
-	op(as, BPF_LDX | BPF_W | BPF_MEM, 1);
+	ew_assemble_op(as, BPF_ST, 0);
+	ew_assemble_load(as, BPF_LD | BPF_H | BPF_ABS, 2);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, 0, L_PASS, L_NEXT);
+	ew_assemble_op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
+	ew_assemble_op(as, BPF_LDX | BPF_W | BPF_MEM, 0);
+	ew_assemble_op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
+	ew_assemble_test(as, BPF_JGT | BPF_K, 0xffff, L_PASS,
+	    L_NEXT); /* headers past the end */
+	ew_assemble_op(as, BPF_ST, 1);
+	ew_assemble_load(as, BPF_LDX | BPF_B | BPF_MSH, 0);
+	ew_assemble_load(as, BPF_LD | BPF_W | BPF_IND, 4);
+	ew_assemble_op(as, BPF_LDX | BPF_W | BPF_MEM, 1);
 	test_boundary(as);
 
-	here(as, L_UDP);
+	ew_assemble_here(as, L_UDP);
 	require_transport(as, 4, L_UDP_LONG_ENOUGH);
 	test_ports(as, BPF_IND, 0);
 	returns_and_zoom(as, spec, true);
 }
 
 static void
-emit_v6(struct assembler *as, const struct ew_filter_spec *spec)
+emit_v6(struct ew_assembler *as, const struct ew_filter_spec *spec)
 {
-	begin_part(as);
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 40, L_NEXT, L_PASS);
-	load(as, BPF_LD | BPF_B | BPF_ABS, 0);
-	op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);
-	jump_if(as, BPF_JEQ | BPF_K, 0x60, L_NEXT, L_PASS);
-	load(as, BPF_LD | BPF_B | BPF_ABS, 6);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_TCP, L_TCP, L_NEXT);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_UDP, L_UDP, L_NEXT);
-	jump_if(as, BPF_JEQ | BPF_K, PROTO_ICMPV6, L_PASS_LONG, L_PASS);
+	ew_assemble_begin(as);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, as->link_bytes + 40, L_NEXT, L_PASS);
+	ew_assemble_load(as, BPF_LD | BPF_B | BPF_ABS, 0);
+	ew_assemble_op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, 0x60, L_NEXT, L_PASS);
+	ew_assemble_load(as, BPF_LD | BPF_B | BPF_ABS, 6);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_TCP, L_TCP, L_NEXT);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_UDP, L_UDP, L_NEXT);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, PROTO_ICMPV6, L_PASS_LONG, L_PASS);
 
-	here(as, L_TCP);
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 60, L_NEXT, L_PASS);
+	ew_assemble_here(as, L_TCP);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, as->link_bytes + 60, L_NEXT, L_PASS);
 	test_flags_and_dns(as, BPF_ABS, 40);
-	op(as, BPF_MISC | BPF_TAX, 0);
-	load(as, BPF_LD | BPF_H | BPF_ABS, 4);
-	jump_if(as, BPF_JEQ | BPF_K, 0, L_PASS, L_NEXT);
-	op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
-	jump_if(as, BPF_JGT | BPF_K, 0xffff, L_PASS, L_NEXT);
-	op(as, BPF_MISC | BPF_TAX, 0);
-	load(as, BPF_LD | BPF_W | BPF_ABS, 44);
+	ew_assemble_op(as, BPF_MISC | BPF_TAX, 0);
+	ew_assemble_load(as, BPF_LD | BPF_H | BPF_ABS, 4);
+	ew_assemble_test(as, BPF_JEQ | BPF_K, 0, L_PASS, L_NEXT);
+	ew_assemble_op(as, BPF_ALU | BPF_SUB | BPF_X, 0);
+	ew_assemble_test(as, BPF_JGT | BPF_K, 0xffff, L_PASS, L_NEXT);
+	ew_assemble_op(as, BPF_MISC | BPF_TAX, 0);
+	ew_assemble_load(as, BPF_LD | BPF_W | BPF_ABS, 44);
 	test_boundary(as);
 
-	here(as, L_UDP);
-	op(as, BPF_LD | BPF_W | BPF_LEN, 0);
-	jump_if(as, BPF_JGE | BPF_K, as->link_bytes + 44, L_NEXT, L_PASS);
+	ew_assemble_here(as, L_UDP);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_LEN, 0);
+	ew_assemble_test(as, BPF_JGE | BPF_K, as->link_bytes + 44, L_NEXT, L_PASS);
 	test_ports(as, BPF_ABS, 40);
 	returns_and_zoom(as, spec, false);
 }
 
 static void
-emit_direction(struct assembler *as, enum ew_filter_direction direction)
+emit_direction(struct ew_assembler *as, enum ew_filter_direction direction)
 {
 	if (direction == EW_FILTER_BOTH)
 		return;
 	const bool in = direction == EW_FILTER_IN;
-	op(as, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
-	emit(as, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, in ? 0 : 1, in ? 1 : 0);
-	op(as, BPF_RET | BPF_K, 0);
+	ew_assemble_op(as, BPF_LD | BPF_W | BPF_ABS,
+	    (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
+	ew_assemble(as, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, in ? 0 : 1,
+	    in ? 1 : 0);
+	ew_assemble_op(as, BPF_RET | BPF_K, 0);
 }
 
 void
 ew_filter_build(const struct ew_filter_spec *spec, struct ew_filter *ret_filter)
 {
-	struct assembler as = { .filter = ret_filter, .link_bytes = spec->link_bytes };
+	struct ew_assembler as = { .filter = ret_filter,
+		.link_bytes = spec->link_bytes };
 
 	assert(spec->count <= EW_CAPTURE_ZOOM_MAX);
 	ret_filter->count = 0;
 	emit_direction(&as, spec->direction);
 	if (spec->profile == EW_CAPTURE_ALL) {
-		op(&as, BPF_RET | BPF_K, spec->link_bytes + spec->snap_bytes);
+		ew_assemble_op(&as, BPF_RET | BPF_K,
+		    spec->link_bytes + spec->snap_bytes);
 		return;
 	}
-	op(&as, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
-	emit(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0);
-	emit(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0);
-	op(&as, BPF_RET | BPF_K, spec->link_bytes + EW_FILTER_SNAP);
+	ew_assemble_op(&as, BPF_LD | BPF_W | BPF_ABS,
+	    (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
+	ew_assemble(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0);
+	ew_assemble(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0);
+	ew_assemble_op(&as, BPF_RET | BPF_K, spec->link_bytes + EW_FILTER_SNAP);
 	const uint32_t to_v6 = ret_filter->count;
-	op(&as, BPF_JMP | BPF_JA, 0);
+	ew_assemble_op(&as, BPF_JMP | BPF_JA, 0);
 	emit_v4(&as, spec);
 	ret_filter->insns[to_v6].k = ret_filter->count - to_v6 - 1;
 	emit_v6(&as, spec);

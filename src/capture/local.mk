@@ -3,6 +3,7 @@
 # (then just run make). Unit tests: tests/capture/local.mk. Libraries: the layers in Makefile.am.
 libew_capture_a_CPPFLAGS = $(AM_CPPFLAGS) $(PCAP_CFLAGS)
 libew_capture_a_SOURCES =
+libew_capture_a_SOURCES += %D%/assemble.c %D%/assemble_priv.h
 libew_capture_a_SOURCES += %D%/capture.h
 libew_capture_a_SOURCES += %D%/fanout.c
 libew_capture_a_SOURCES += %D%/file.c

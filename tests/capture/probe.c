@@ -39,7 +39,7 @@ struct options {
 };
 
 struct totals {
-	uint64_t frames, misplaced, disordered, swaps;
+	uint64_t frames, disordered, swaps;
 	int64_t last_ns, late_ns; /* by how much the worst was out of order */
 };
 
@@ -90,20 +90,18 @@ take(const struct options *o, unsigned worker, const struct ew_frame *frame,
 	} else {
 		totals->last_ns = frame->ts_ns;
 	}
-	if (!o->print && o->conf.workers == 1)
+	if (!o->print)
 		return;
 	const bool is_ip = describe(frame, text, sizeof(text), ends);
 	const unsigned owner =
 	    is_ip ? ew_capture_owner(&ends[0], &ends[1], o->conf.workers) : 0;
-	if (owner != worker)
-		totals->misplaced++;
 	const bool sll2 = frame->link == EW_LINK_SLL2;
 	const uint32_t ifindex = sll2
 	    ? (uint32_t)be16(frame->data + 4) << 16 | be16(frame->data + 6)
 	    : frame->ifindex;
-	if (o->print)
-		(void)printf("frame %u %u %u %u %s\n", worker, ifindex,
-		    sll2 ? frame->data[10] : frame->seen, frame->len, text);
+	/* worker, owner by addresses, interface, how seen, length */
+	(void)printf("frame %u %u %u %u %u %s\n", worker, owner, ifindex,
+	    sll2 ? frame->data[10] : frame->seen, frame->len, text);
 }
 
 static uint64_t
@@ -171,14 +169,12 @@ finish(const struct options *o, struct ew_source **sources, struct totals *total
 		(void)printf("worker %u frames %llu\n", w,
 		    (unsigned long long)one.frames);
 	}
-	(void)
-	    printf("total frames %llu kernel_drops %llu misplaced %llu disordered %llu "
-		   "late_us %llu swaps %llu\n",
-		(unsigned long long)sum.frames, (unsigned long long)sum.kernel_drops,
-		(unsigned long long)totals->misplaced,
-		(unsigned long long)totals->disordered,
-		(unsigned long long)totals->late_ns / 1000,
-		(unsigned long long)totals->swaps);
+	(void)printf("total frames %llu kernel_drops %llu disordered %llu "
+		     "late_us %llu swaps %llu\n",
+	    (unsigned long long)sum.frames, (unsigned long long)sum.kernel_drops,
+	    (unsigned long long)totals->disordered,
+	    (unsigned long long)totals->late_ns / 1000,
+	    (unsigned long long)totals->swaps);
 }
 
 static int

@@ -6,6 +6,7 @@ sources as the daemon does and prints what they hand out."""
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 
@@ -16,6 +17,23 @@ SYN, ACK, OUTGOING = 2, 16, 4
 
 node = Node()
 made = {}
+
+# GRE, GRE with all options, GRE around Ethernet and IP in IP, each around 30 pairs. The
+# payload's length says which pair is inside: a multiple of 30 plus its number.
+TUNNELS = """
+import socket, struct
+def ip(proto, src, dst, data):
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 0, 0, 64, proto, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst)) + data
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for n in range(30):
+    inner = ip(253, f"10.93.2.{10 + n}", "10.93.0.3", b"")
+    for proto, head in ((47, struct.pack("!HH", 0, 0x800)), (47, struct.pack("!HHIII", 0xb000, 0x800, 0, 0, 0)),
+                        (47, struct.pack("!HH", 0, 0x6558) + bytes(12) + bytes([8, 0])), (4, b"")):
+        data = head + inner
+        data += bytes((n - len(data)) % 30)
+        raw.sendto(ip(proto, "10.93.0.2", "10.93.0.3", data), ("10.93.0.3", 0))
+"""
 
 
 class Watch:
@@ -42,9 +60,9 @@ class Watch:
         for line in self.out.read().splitlines()[1:]:
             word = line.split()
             if word[0] == "frame":
-                frames.append(dict(zip(("src", "sport", "dst", "dport", "proto", "flags"), word[5:]),
-                                   worker=int(word[1]), ifindex=int(word[2]), seen=int(word[3]),
-                                   length=int(word[4])))
+                frames.append(dict(zip(("src", "sport", "dst", "dport", "proto", "flags"), word[6:]),
+                                   worker=int(word[1]), owner=int(word[2]), ifindex=int(word[3]),
+                                   seen=int(word[4]), length=int(word[5])))
             elif word[0] == "worker":
                 workers.append(int(word[3]))
             elif word[0] == "total":
@@ -162,12 +180,21 @@ def workers():
     made["a"].connect("fd93::3", 80)
     # an ICMP error goes to the worker of the packet it quotes
     made["a"].run("sh", "-c", "echo x | nc -u -w1 -s 10.93.2.17 10.93.0.3 97", check=False)
+    made["a"].run(sys.executable, "-c", TUNNELS)
     frames, totals = watch.end()
     errors = [f for f in frames if f["proto"] == "1"]
     assert errors, "no ICMP error was seen"
     quoted = {f["worker"] for f in frames if f["dport"] == "97"}
     assert {f["worker"] for f in errors} == quoted, (errors, quoted)
-    assert totals["misplaced"] == 0, totals
+    tunnels = [f for f in frames if f["proto"] in ("4", "47")]
+    assert len(tunnels) >= 30 * 4, len(tunnels)
+    home = {f["src"]: f["worker"] for f in frames if is_syn(f, 80)}
+    for frame in tunnels:
+        # the inner pair stands in the length (cooked and IP header off): see TUNNELS
+        inner = f"10.93.2.{10 + (frame['length'] - 40) % 30}"
+        assert frame["worker"] == home[inner], (frame, inner, home[inner])
+    plain = [f for f in frames if f not in tunnels and f not in errors]
+    assert all(f["owner"] == f["worker"] for f in plain)
     assert all(totals["workers"]), totals
     a = ifindex(made["a-veth"])
     for number in range(10, 40):
