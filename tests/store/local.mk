@@ -4,3 +4,5 @@
 tests_store_check_store_CPPFLAGS = $(test_cppflags) $(SQLITE_CFLAGS)
 tests_store_check_store_LDADD = $(test_ldadd) $(store_ldadd)
 tests_store_check_store_SOURCES =
+tests_store_check_store_SOURCES += %D%/shelf.c %D%/shelf.h
+tests_store_check_store_SOURCES += %D%/test_store.c
