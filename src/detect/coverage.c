@@ -69,7 +69,7 @@ coverage_on_gap(struct ew_detect *d, void *state, const struct ew_gap_info *gap,
 		    "coverage reduced: %s (%llu of %llu lost)",
 		    cause_text((enum ew_gap_cause)gap->cause),
 		    (unsigned long long)gap->lost,
-		    (unsigned long long)(packets + gap->lost));
+		    (unsigned long long)packets + gap->lost);
 	else if (gap->lost)
 		snprintf(h.text, sizeof(h.text), "coverage reduced: %s (%llu lost)",
 		    cause_text((enum ew_gap_cause)gap->cause),

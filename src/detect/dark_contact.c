@@ -73,7 +73,6 @@ dark_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
     const struct ew_judgement *j, struct ew_mono now)
 {
 	struct dark_state *st = state;
-	uint64_t a = 0;
 	char addr[EW_ADDR_TEXT];
 
 	if (c->dst.workload->cls != EW_PEER_DARK || !is_contact(c))
@@ -81,13 +80,12 @@ dark_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	uint8_t cls = c->src.workload->cls;
 	if (cls != EW_PEER_WORKLOAD && cls != EW_PEER_GHOST)
 		return; /* the node's own look-ups are housekeeping */
-	for (int i = 0; i < 16; i++)
-		a = a << 4 ^ a >> 60 ^ c->ev->tuple.dst.b[i];
 	struct dark_source *src = &st->sources[ew_detect_mix(j->src_key, 7) % TABLE];
 
 	if (src->key != j->src_key)
 		*src = (struct dark_source){ .key = j->src_key };
-	unsigned n = count_distinct(d, src, ew_detect_mix(a, 8), now);
+	unsigned n =
+	    count_distinct(d, src, ew_detect_addr_hash(&c->ev->tuple.dst), now);
 	struct ew_track *t =
 	    ew_detect_track(d, j->src_key, ew_detect_option_ns(d, OPT_WINDOW), now);
 	struct ew_signal s;

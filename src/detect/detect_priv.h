@@ -102,6 +102,7 @@ ew_contact_port(const struct ew_contact *c)
 
 uint64_t ew_detect_hash(const char *text);
 uint64_t ew_detect_mix(uint64_t a, uint64_t b);
+uint64_t ew_detect_addr_hash(const struct ew_addr *addr);
 /* Key of an edge: workloads by name, so that it survives a restart. */
 uint64_t ew_detect_edge_key(const struct ew_contact *c, const struct ew_judgement *j);
 /*

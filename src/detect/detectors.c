@@ -10,12 +10,19 @@
 extern const struct ew_detector ew_detector_scan, ew_detector_scan_slow,
     ew_detector_dark_contact, ew_detector_canary, ew_detector_policy_deny,
     ew_detector_new_edge, ew_detector_new_port, ew_detector_sensitive_access,
-    ew_detector_role_reversal, ew_detector_new_workload, ew_detector_coverage;
+    ew_detector_arp_sweep, ew_detector_arp_spoof, ew_detector_l2_rogue,
+    ew_detector_source_spoof, ew_detector_ghost, ew_detector_role_reversal,
+    ew_detector_new_workload, ew_detector_coverage;
 
 const struct ew_detector *const ew_detectors[] = {
 	&ew_detector_scan,
 	&ew_detector_scan_slow,
 	&ew_detector_dark_contact,
+	&ew_detector_arp_sweep,
+	&ew_detector_arp_spoof,
+	&ew_detector_l2_rogue,
+	&ew_detector_source_spoof,
+	&ew_detector_ghost,
 	&ew_detector_canary,
 	&ew_detector_policy_deny,
 	&ew_detector_new_edge,

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
 #include "detect/scan_walk_priv.h"
 #include "graph/sensitive.h"
 
@@ -92,11 +90,7 @@ destination_key(const struct ew_contact *c)
 
 	if (!ew_walk_is_plain(w))
 		return ew_detect_hash(w->name); /* replicas count once */
-	uint64_t a, b;
-
-	memcpy(&a, c->ev->tuple.dst.b, 8);
-	memcpy(&b, c->ev->tuple.dst.b + 8, 8);
-	return ew_detect_mix(a, b);
+	return ew_detect_addr_hash(&c->ev->tuple.dst);
 }
 
 uint64_t

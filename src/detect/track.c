@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "detect/detect_priv.h"
 
+#include <endian.h>
 #include <string.h>
 
 /*
@@ -36,6 +37,17 @@ ew_detect_mix(uint64_t a, uint64_t b)
 	h ^= h >> 33;
 	h *= UINT64_C(0xc4ceb9fe1a85ec53);
 	return h ^ h >> 33;
+}
+
+uint64_t
+ew_detect_addr_hash(const struct ew_addr *addr)
+{
+	uint64_t a, b;
+
+	memcpy(&a, addr->b, 8);
+	memcpy(&b, addr->b + 8, 8);
+	/* Byte order must not matter to a replay on another architecture. */
+	return ew_detect_mix(be64toh(a), be64toh(b));
 }
 
 uint64_t

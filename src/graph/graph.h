@@ -163,6 +163,9 @@ bool ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workl
 /* Labels of a workload, with what operators added; cheap. */
 uint16_t ew_graph_labels(const struct ew_graph *graph,
     const struct ew_workload *workload);
+/* Do these two have a baseline edge, in either direction? */
+bool ew_graph_knows(const struct ew_graph *graph, const struct ew_workload *a,
+    const struct ew_workload *b);
 /* What section 2 calls the target (T), with the operator's table and labels applied. */
 struct ew_sensitive;
 void ew_graph_sensitivity(const struct ew_graph *graph,

@@ -231,15 +231,15 @@ may_learn(const struct ew_graph *g, const struct edge_slot *e)
  * 1.1: three established ports >= 1024 of one pair, none of them sensitive, are one class
  * (FTP passive, RPC, media). It is learned like an edge of its own.
  */
-static void
-generalise_ports(struct ew_graph *g, const struct edge_slot *e,
-    const struct ew_contact *c, struct ew_mono now)
+static uint32_t
+general_edge(struct ew_graph *g, const struct edge_slot *e, struct ew_mono now)
 {
 	uint8_t proto = e->edge.proto;
 	uint32_t ports = 0;
 
-	if (e->edge.port < 1024 || e->edge.port == EW_PORT_DYN)
-		return;
+	if (e->edge.port < 1024 || e->edge.port == EW_PORT_DYN ||
+	    e->edge.status != EW_EDGE_CANDIDATE || !may_learn(g, e))
+		return NONE;
 	for (uint32_t i = node_at(g, e->node[OUT])->first[OUT]; i;
 	     i = edge_at(g, i)->next[OUT]) {
 		const struct edge_slot *o = edge_at(g, i);
@@ -253,20 +253,21 @@ generalise_ports(struct ew_graph *g, const struct edge_slot *e,
 			ports++;
 	}
 	if (ports < 3)
-		return;
+		return NONE;
 	uint32_t dyn =
 	    ew_graph_edge_find(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
+
 	if (!dyn)
 		dyn =
 		    ew_graph_edge_add(g, e->node[OUT], e->node[IN], proto, EW_PORT_DYN);
 	if (!dyn)
-		return;
+		return NONE;
 	struct ew_edge *d = &edge_at(g, dyn)->edge;
-	if (!d->first_ns)
-		d->first_ns = now.ns;
-	if (!d->established_ns)
-		d->established_ns = now.ns;
-	ew_graph_touch(g, dyn, c, now);
+
+	d->first_ns = d->first_ns ? d->first_ns : now.ns;
+	d->last_ns = now.ns;
+	d->established_ns = d->established_ns ? d->established_ns : now.ns;
+	return dyn;
 }
 
 static void
@@ -284,8 +285,6 @@ learn(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mo
 		ew_graph_set_status(g, ref, EW_EDGE_QUARANTINED, EW_ORIGIN_LEARNED);
 		return;
 	}
-	generalise_ports(g, e, c, now);
-	e = edge_at(g, ref);
 	if (e->edge.slices < 2 && e->edge.replicas < 2 && e->edge.starts < 2)
 		return;
 	g->counters.learned++;
@@ -369,7 +368,8 @@ mark_phase(struct ew_graph *g, struct edge_slot *e, const struct ew_contact *c,
 }
 
 static void
-seen(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mono now)
+seen_edge(struct ew_graph *g, uint32_t ref, const struct ew_contact *c,
+    struct ew_mono now)
 {
 	struct edge_slot *e = edge_at(g, ref);
 	bool is_new_slot = e->seen_ns == 0 || e->seen_ns < g->slot_start_ns;
@@ -396,6 +396,18 @@ seen(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mon
 	if (e->edge.status == EW_EDGE_CANDIDATE ||
 	    e->edge.status == EW_EDGE_QUARANTINED)
 		learn(g, ref, c, now);
+}
+
+static void
+seen(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mono now)
+{
+	seen_edge(g, ref, c, now);
+	if (edge_at(g, ref)->edge.status != EW_EDGE_CANDIDATE)
+		return;
+	uint32_t dyn = general_edge(g, edge_at(g, ref), now);
+
+	if (dyn)
+		seen_edge(g, dyn, c, now);
 }
 
 static bool

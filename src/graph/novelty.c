@@ -176,6 +176,26 @@ ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
 	find_entries(graph, src, dst, now, ret_novelty);
 }
 
+static bool
+has_baseline_edge(const struct ew_graph *g, uint32_t src, uint32_t dst)
+{
+	for (uint32_t i = node_at(g, src)->first[OUT]; i; i = edge_at(g, i)->next[OUT])
+		if (edge_at(g, i)->node[IN] == dst && edge_at(g, i)->in_service)
+			return true;
+	return false;
+}
+
+bool
+ew_graph_knows(const struct ew_graph *graph, const struct ew_workload *a,
+    const struct ew_workload *b)
+{
+	uint32_t x = ew_graph_node_find(graph, a);
+	uint32_t y = ew_graph_node_find(graph, b);
+
+	return x && y &&
+	    (has_baseline_edge(graph, x, y) || has_baseline_edge(graph, y, x));
+}
+
 bool
 ew_graph_has_image(const struct ew_graph *graph, const char *image_repo,
     const struct ew_workload *other_than)

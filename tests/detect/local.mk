@@ -8,3 +8,4 @@ tests_detect_check_detect_SOURCES += %D%/test_score.c
 tests_detect_check_detect_SOURCES += %D%/test_detectors.c
 tests_detect_check_detect_SOURCES += %D%/test_scan.c
 tests_detect_check_detect_SOURCES += %D%/watch.h
+tests_detect_check_detect_SOURCES += %D%/test_link.c

@@ -107,6 +107,19 @@ Test(graph, two_starts_teach_a_startup_edge)
 	cr_assert_eq(first_verdict(web, db, 5432), EW_VERDICT_KNOWN);
 }
 
+Test(graph, three_high_ports_of_a_pair_become_one_class)
+{
+	for (int i = 0; i < 8; i++) {
+		world_talk(&w, web, db, (uint16_t)(40000 + i));
+		w.now.ns += 3 * HOUR;
+	}
+	cr_assert_eq(ew_graph_find(w.graph, web, db, 6, EW_PORT_DYN)->status,
+	    EW_EDGE_BASELINE);
+	cr_assert_eq(first_verdict(web, db, 51234), EW_VERDICT_KNOWN);
+	cr_assert_neq(first_verdict(web, db, 5432), EW_VERDICT_KNOWN); /* sensitive */
+	cr_assert_neq(first_verdict(web, db, 80), EW_VERDICT_KNOWN);
+}
+
 Test(graph, refused_attempts_teach_nothing)
 {
 	struct act a;
