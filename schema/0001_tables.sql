@@ -212,21 +212,18 @@ CREATE TABLE addr6 (
 -- row and address would cost more than the row itself: so a question for one address,
 -- workload, instance, port or edge asks which blocks have the key, and reads those.
 --
--- key: value * 8 + kind; kind 0 edge (28-bit hash), 1 workload, 2 instance, 3 address
--- (28-bit hash), 4 server port, 5 state, verdict, direction, protocol, 6 network (28-bit
--- hash). See src/store/key_priv.h.
+-- keys: a sorted set of 32-bit numbers, most significant byte first; each is value * 8 +
+-- kind; kind 0 edge (28-bit hash), 1 workload, 2 instance, 3 address (28-bit hash), 4
+-- server port, 5 state, verdict, direction, protocol, 6 network (28-bit hash). See
+-- src/store/key_priv.h.
 CREATE TABLE flow_block (
 	block INTEGER PRIMARY KEY,
 	first_seq INTEGER NOT NULL,
 	last_seq INTEGER NOT NULL,
 	first_us INTEGER NOT NULL, -- earliest start
-	last_us INTEGER NOT NULL -- latest end
+	last_us INTEGER NOT NULL, -- latest end
+	keys BLOB NOT NULL
 ) STRICT;
-CREATE TABLE flow_key (
-	block INTEGER NOT NULL,
-	key INTEGER NOT NULL,
-	PRIMARY KEY (block, key)
-) STRICT, WITHOUT ROWID;
 
 CREATE TABLE signal (
 	id INTEGER PRIMARY KEY,

@@ -3,7 +3,7 @@
  * From filters to conditions on flow rows and on the blocks they stand in.
  *
  * A name is first turned into the ids it means: then a row is compared by integers, and a
- * block can be asked whether it has the id at all (table flow_key). Few ids are written as
+ * block can be asked whether it has the id at all (flow_block.keys). Few ids are written as
  * an IN list, many go to a temporary table. What has no key (a source port, a number of
  * bytes) only narrows rows, and the blocks are read from the newest on until there are
  * enough.
@@ -475,14 +475,12 @@ add_group(struct flows_plan *plan, struct ew_reader *reader,
 static void
 add_keys(struct flows_plan *plan, const uint32_t *keys, size_t n)
 {
-	ew_text_add(&plan->blocks,
-	    " AND EXISTS (SELECT 1 FROM flow_key k WHERE k.block = b.block AND k.key "
-	    "IN (");
+	ew_text_add(&plan->blocks, " AND ew_has_key(b.keys");
 	for (size_t i = 0; i < n; i++) {
-		ew_text_add(&plan->blocks, i ? ", ?" : "?");
+		ew_text_add(&plan->blocks, ", ?");
 		query_bind_int(&plan->block_params, keys[i]);
 	}
-	ew_text_add(&plan->blocks, "))");
+	ew_text_add(&plan->blocks, ")");
 }
 
 static void

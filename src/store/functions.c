@@ -3,6 +3,7 @@
  * What SQL has no words for: our glob (no classes, no surprises), an address in a prefix,
  * the Community ID of a flow, and the words of flow rows' numbers for groupings.
  */
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,42 @@ community_id(sqlite3_context *context, int n, sqlite3_value **values)
 	    SQLITE_TRANSIENT);
 }
 
+static uint32_t
+key_at(const uint8_t *keys, size_t at)
+{
+	uint32_t key;
+
+	memcpy(&key, keys + 4 * at, sizeof(key));
+	return be32toh(key);
+}
+
+/* ew_has_key(keys of a block, key, ...): is any of them in the sorted set? */
+static void
+has_key(sqlite3_context *context, int n, sqlite3_value **values)
+{
+	const uint8_t *keys = n > 0 ? sqlite3_value_blob(values[0]) : NULL;
+	const size_t count = keys ? (size_t)sqlite3_value_bytes(values[0]) / 4 : 0;
+
+	for (int i = 1; i < n; i++) {
+		const uint32_t key = (uint32_t)sqlite3_value_int64(values[i]);
+		size_t low = 0, high = count;
+
+		while (low < high) {
+			const size_t middle = low + (high - low) / 2;
+
+			if (key_at(keys, middle) < key)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low < count && key_at(keys, low) == key) {
+			sqlite3_result_int(context, 1);
+			return;
+		}
+	}
+	sqlite3_result_int(context, 0);
+}
+
 /* ew_word(kind, number): the words of a flow row's numbers. */
 static void
 word(sqlite3_context *context, int n, sqlite3_value **values)
@@ -158,7 +195,7 @@ reader_functions(struct ew_reader *reader)
 		void (*call)(sqlite3_context *context, int n, sqlite3_value **values);
 	} functions[] = { { "ew_glob", 2, glob }, { "ew_in_prefix", 2, in_prefix },
 		{ "ew_community_id", 5, community_id }, { "ew_word", 2, word },
-		{ "ew_ip", 2, ip } };
+		{ "ew_ip", 2, ip }, { "ew_has_key", -1, has_key } };
 
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
 		if (sqlite3_create_function_v2(reader->db.handle, functions[i].name,

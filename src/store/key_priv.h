@@ -8,7 +8,7 @@
 #include "base/addr.h"
 
 /*
- * What a block of flow rows can be asked for: table flow_key. Writer and reader must agree,
+ * What a block of flow rows can be asked for: flow_block.keys. Writer and reader must agree,
  * for as long as there are databases; so the hashes are plain arithmetic, fixed here.
  */
 enum ew_key_kind {

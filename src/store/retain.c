@@ -81,7 +81,6 @@ drop_block(struct ew_store *store, const struct old_block *b)
 	const int rows = run(store, ST_DROP_FLOWS, range, 2);
 
 	(void)run(store, ST_DROP_MORE, range, 2);
-	(void)run(store, ST_DROP_KEYS, &b->id, 1);
 	(void)run(store, ST_DROP_BLOCK, &b->id, 1);
 	return store->db.error != 0 ? store->db.error : rows;
 }

@@ -126,12 +126,11 @@ const struct ew_db_sql store_sql[STORE_STMTS] = {
 	[ST_ADDR6_TOUCH] = { "touch address",
 	    "UPDATE addr6 SET last_us = max(last_us, ?2) WHERE id = ?1" },
 	[ST_BLOCK_PUT] = { "put block",
-	    "INSERT INTO flow_block (block, first_seq, last_seq, first_us, last_us) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (block) DO UPDATE SET "
+	    "INSERT INTO flow_block (block, first_seq, last_seq, first_us, last_us, "
+	    "keys) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (block) DO UPDATE SET "
 	    "last_seq = excluded.last_seq, first_us = excluded.first_us, "
-	    "last_us = excluded.last_us" },
-	[ST_KEY_ADD] = { "add key",
-	    "INSERT OR IGNORE INTO flow_key (block, key) VALUES (?1, ?2)" },
+	    "last_us = excluded.last_us, keys = excluded.keys" },
 
 	[ST_EDGE_FIND] = { "find edge",
 	    "SELECT id, is_known, connections, failed, src_bytes, dst_bytes FROM edge "
@@ -281,7 +280,6 @@ const struct ew_db_sql store_sql[STORE_STMTS] = {
 	    "DELETE FROM flow WHERE seq BETWEEN ?1 AND ?2" },
 	[ST_DROP_MORE] = { "drop flow details",
 	    "DELETE FROM flow_more WHERE seq BETWEEN ?1 AND ?2" },
-	[ST_DROP_KEYS] = { "drop keys", "DELETE FROM flow_key WHERE block <= ?1" },
 	[ST_DROP_BLOCK] = { "drop block", "DELETE FROM flow_block WHERE block <= ?1" },
 	[ST_DROP_ADDR6] = { "drop addresses",
 	    "DELETE FROM addr6 WHERE id IN (SELECT id FROM addr6 WHERE last_us < ?1 "

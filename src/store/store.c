@@ -200,6 +200,9 @@ int
 ew_store_open(const struct ew_store_conf *conf, struct ew_error *error,
     struct ew_store **ret_store)
 {
+	/* SQLite need not count its allocations under a lock. Refused once it is in use. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+
 	struct ew_store *store = ew_alloc(sizeof(*store));
 
 	store->lock_fd = store->wake_fd = -1;
@@ -223,7 +226,8 @@ ew_store_open(const struct ew_store_conf *conf, struct ew_error *error,
 	store->message_scratch = ew_alloc(sizeof(*store->message_scratch));
 	store->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
-	int rc = store->urgent.ring && store->bulk.ring && store->wake_fd >= 0
+	int rc = store->urgent.ring && store->bulk.ring && store->keys.slots &&
+		store->keys.keys && store->keys.bytes && store->wake_fd >= 0
 	    ? take_lock(store, error)
 	    : ew_error_set(error, -ENOMEM, "no memory for the database's rings");
 

@@ -50,8 +50,9 @@ struct store_counts {
 #define BLOCK_ROWS 4096
 struct store_keys {
 	uint32_t *slots; /* KEY_SLOTS: key, or 0 */
-	uint32_t *fresh; /* keys not yet written */
-	size_t n_fresh, n_keys;
+	uint32_t *keys;	 /* the same, in a row */
+	uint8_t *bytes;	 /* as they are written */
+	size_t n;
 };
 struct store_block {
 	int64_t id, first_seq, last_seq;
@@ -163,7 +164,6 @@ enum store_stmt {
 	ST_ADDR6_ADD,
 	ST_ADDR6_TOUCH,
 	ST_BLOCK_PUT,
-	ST_KEY_ADD,
 	ST_EDGE_FIND,
 	ST_EDGE_PUT,
 	ST_EDGE_FORGET,
@@ -186,7 +186,6 @@ enum store_stmt {
 	ST_OLD_BLOCK,
 	ST_DROP_FLOWS,
 	ST_DROP_MORE,
-	ST_DROP_KEYS,
 	ST_DROP_BLOCK,
 	ST_DROP_ADDR6,
 	ST_DAY_ADD,
@@ -267,7 +266,7 @@ void store_id_set(struct store_ids *ids, uint32_t id, int64_t db);
 void store_keys_init(struct store_keys *keys);
 void store_keys_fini(struct store_keys *keys);
 void store_keys_add(struct store_keys *keys, uint32_t key);
-/* Write the block's new keys and its row; called before each commit. */
+/* Write the block's row; called before each commit. */
 void store_block_flush(struct ew_store *store);
 /* The next row begins a new block. */
 void store_block_start(struct ew_store *store);
