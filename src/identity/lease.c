@@ -124,13 +124,13 @@ ew_lease_open(struct ew_identity *identity, struct seat *seat,
 {
 	struct lease *lease;
 
-	TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	if (lease->to.ns == 0 && ew_addr_equal(&lease->addr, addr) &&
-	    (!net || !lease->net || lease->net == net)) {
-		set_mac(identity, lease, mac);
-		ew_lease_set_net(lease, net);
-		return lease;
-	}
+	TAILQ_FOREACH (lease, &seat->leases, of_seat)
+		if (lease->to.ns == 0 && ew_addr_equal(&lease->addr, addr) &&
+		    (!net || !lease->net || lease->net == net)) {
+			set_mac(identity, lease, mac);
+			ew_lease_set_net(lease, net);
+			return lease;
+		}
 	if (identity->n.leases >= identity->conf.max_leases && !make_room(identity)) {
 		identity->n.leases_refused++;
 		return NULL;
@@ -172,8 +172,7 @@ ew_lease_on_seat(const struct seat *seat, const struct ew_addr *addr, struct ew_
 {
 	struct lease *lease, *near = NULL;
 
-	TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	{
+	TAILQ_FOREACH (lease, &seat->leases, of_seat) {
 		if (!ew_addr_equal(&lease->addr, addr))
 			continue;
 		if (is_live_at(lease->from, lease->to, t))
@@ -208,13 +207,29 @@ other_seat(const struct lease *a, const struct lease *b)
 	return a && b && a->seat != b->seat;
 }
 
+/*
+ * Two live owners: the runtime's word counts; else the newcomer for the moment in which the
+ * old one may be being torn down, and after that the one who had it first: a container can
+ * give itself its neighbour's address.
+ */
+static bool
+has_better_claim(const struct lease *a, const struct lease *b, struct ew_mono t)
+{
+	if (a->from_runtime != b->from_runtime)
+		return a->from_runtime;
+	const int64_t newer = a->from.ns > b->from.ns ? a->from.ns : b->from.ns;
+
+	return t.ns - newer < EW_LATE_NS ? a->from.ns > b->from.ns
+					 : a->from.ns < b->from.ns;
+}
+
 /* One lease in three roles, by where t lies. */
 static void
 consider(struct lease_found *f, struct lease *lease, struct ew_mono t,
     struct lease **second)
 {
 	if (is_live_at(lease->from, lease->to, t)) {
-		if (!f->live || lease->from.ns > f->live->from.ns) {
+		if (!f->live || has_better_claim(lease, f->live, t)) {
 			*second = f->live ? f->live : *second;
 			f->live = lease;
 		} else {

@@ -275,8 +275,7 @@ was_replaced(const struct ew_netlink *netlink, int32_t nsid)
 	const struct known_link *link;
 	bool had = false;
 
-	TAILQ_FOREACH(link, &netlink->link_list, order)
-	{
+	TAILQ_FOREACH (link, &netlink->link_list, order) {
 		if (link->nsid != -1 || link->link.link_nsid != nsid)
 			continue;
 		if (link->round != netlink->round)
@@ -297,8 +296,8 @@ ew_netlink_resync(struct ew_netlink *netlink)
 	netlink->n.resyncs++;
 	netlink->lost = false;
 	netlink->round++;
-	TAILQ_FOREACH(link, &netlink->link_list, order)
-	link->was_there = true;
+	TAILQ_FOREACH (link, &netlink->link_list, order)
+		link->was_there = true;
 	find_self(netlink);
 	int rc = ew_netlink_ask(netlink, netlink->ask, ew_nl_ask_links(-1),
 	    take_message, &reading);

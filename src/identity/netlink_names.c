@@ -36,9 +36,9 @@ pend(struct ew_netlink *netlink, const char *name)
 
 	if (name[0] == '.' || netlink->n_pending >= MAX_PENDING)
 		return;
-	TAILQ_FOREACH(pending, &netlink->pending, order)
-	if (strcmp(pending->name, name) == 0)
-		return;
+	TAILQ_FOREACH (pending, &netlink->pending, order)
+		if (strcmp(pending->name, name) == 0)
+			return;
 	pending = ew_alloc(sizeof(*pending));
 	if (!ew_text_copy(pending->name, sizeof(pending->name), name)) {
 		free(pending); /* longer than anybody names a namespace */
@@ -110,11 +110,11 @@ forget(struct ew_netlink *netlink, const char *name)
 {
 	struct pending_name *pending;
 
-	TAILQ_FOREACH(pending, &netlink->pending, order)
-	if (strcmp(pending->name, name) == 0) {
-		drop(netlink, pending);
-		return;
-	}
+	TAILQ_FOREACH (pending, &netlink->pending, order)
+		if (strcmp(pending->name, name) == 0) {
+			drop(netlink, pending);
+			return;
+		}
 }
 
 static void
@@ -244,9 +244,9 @@ is_wanted(const struct ew_netlink *netlink)
 {
 	const struct known_ns *ns;
 
-	TAILQ_FOREACH(ns, &netlink->ns_list, order)
-	if (!ns->has_cid && ns->cid_tries > 0)
-		return true;
+	TAILQ_FOREACH (ns, &netlink->ns_list, order)
+		if (!ns->has_cid && ns->cid_tries > 0)
+			return true;
 	return false;
 }
 
@@ -286,7 +286,7 @@ ew_names_scan_cgroups(struct ew_netlink *netlink)
 		netlink->sink.nsid(netlink->sink.context, &info, false);
 	}
 	closedir(dir);
-	TAILQ_FOREACH(ns, &netlink->ns_list, order)
-	if (ns->cid_tries > 0)
-		ns->cid_tries--;
+	TAILQ_FOREACH (ns, &netlink->ns_list, order)
+		if (ns->cid_tries > 0)
+			ns->cid_tries--;
 }

@@ -164,9 +164,10 @@ told_inside(struct ew_netlink *netlink, struct known_link *known)
 		tell_iface(netlink, host, false);
 	}
 	tell_mac(netlink, known, false);
-	TAILQ_FOREACH(addr, &netlink->addr_list, order)
-	if (addr->nsid == known->nsid && addr->addr.ifindex == known->link.ifindex)
-		tell_addr(netlink, known->nsid, known, &addr->addr, false);
+	TAILQ_FOREACH (addr, &netlink->addr_list, order)
+		if (addr->nsid == known->nsid &&
+		    addr->addr.ifindex == known->link.ifindex)
+			tell_addr(netlink, known->nsid, known, &addr->addr, false);
 }
 
 static bool
@@ -401,10 +402,10 @@ ew_known_retell(struct ew_netlink *netlink, int32_t nsid)
 {
 	const struct known_link *link;
 
-	TAILQ_FOREACH(link, &netlink->link_list, order)
-	if (link->nsid == -1 && link->link.link_nsid == nsid &&
-	    link->round == netlink->round)
-		tell_iface(netlink, link, false);
+	TAILQ_FOREACH (link, &netlink->link_list, order)
+		if (link->nsid == -1 && link->link.link_nsid == nsid &&
+		    link->round == netlink->round)
+			tell_iface(netlink, link, false);
 }
 
 void

@@ -31,9 +31,9 @@ ew_net_by_id(const struct ew_identity *identity, const char *id)
 		if (strcmp(net->pub.info.id, id) == 0 && net->pub.to.ns == 0)
 			return net;
 	}
-	TAILQ_FOREACH(net, &identity->nets, order)
-	if (strcmp(net->pub.info.name, id) == 0 && net->pub.to.ns == 0)
-		return net;
+	TAILQ_FOREACH (net, &identity->nets, order)
+		if (strcmp(net->pub.info.name, id) == 0 && net->pub.to.ns == 0)
+			return net;
 	return NULL;
 }
 
@@ -42,8 +42,7 @@ ew_net_by_bridge(const struct ew_identity *identity, uint32_t ifindex, const cha
 {
 	struct net *net;
 
-	TAILQ_FOREACH(net, &identity->nets, order)
-	{
+	TAILQ_FOREACH (net, &identity->nets, order) {
 		if (net->pub.to.ns)
 			continue;
 		if (ifindex && net->pub.bridge_ifindex == ifindex)

@@ -240,8 +240,8 @@ ew_peer_free_all(struct ew_identity *identity)
 {
 	struct wl *wl;
 
-	TAILQ_FOREACH(wl, &identity->wls, order)
-	ew_peer_forget_wl(identity, wl);
+	TAILQ_FOREACH (wl, &identity->wls, order)
+		ew_peer_forget_wl(identity, wl);
 	while (!TAILQ_EMPTY(&identity->stranger_list))
 		stranger_free(identity, TAILQ_FIRST(&identity->stranger_list));
 	ew_map_fini(&identity->peers);

@@ -61,9 +61,9 @@ ew_port_by_name(const struct ew_identity *identity, const char *name)
 {
 	struct port *port;
 
-	TAILQ_FOREACH(port, &identity->ports, order)
-	if (strncmp(port->pub.name, name, sizeof(port->pub.name)) == 0)
-		return port;
+	TAILQ_FOREACH (port, &identity->ports, order)
+		if (strncmp(port->pub.name, name, sizeof(port->pub.name)) == 0)
+			return port;
 	return NULL;
 }
 
@@ -103,9 +103,9 @@ set_net(struct ew_identity *identity, struct port *port, struct net *net)
 		return;
 	struct lease *lease;
 
-	TAILQ_FOREACH(lease, &port->seat->leases, of_seat)
-	if (lease->host_ifindex == port->pub.ifindex && lease->to.ns == 0)
-		ew_lease_set_net(lease, net);
+	TAILQ_FOREACH (lease, &port->seat->leases, of_seat)
+		if (lease->host_ifindex == port->pub.ifindex && lease->to.ns == 0)
+			ew_lease_set_net(lease, net);
 	(void)identity;
 }
 
@@ -114,11 +114,13 @@ ew_port_retell_bridge(struct ew_identity *identity, uint32_t bridge_ifindex)
 {
 	struct port *port;
 
-	TAILQ_FOREACH(port, &identity->ports, order)
-	if (port->pub.ifindex == bridge_ifindex || port->pub.master == bridge_ifindex) {
-		set_net(identity, port, ew_net_for_port(identity, port, identity->now));
-		ew_port_tell(identity, port);
-	}
+	TAILQ_FOREACH (port, &identity->ports, order)
+		if (port->pub.ifindex == bridge_ifindex ||
+		    port->pub.master == bridge_ifindex) {
+			set_net(identity, port,
+			    ew_net_for_port(identity, port, identity->now));
+			ew_port_tell(identity, port);
+		}
 }
 
 /* --- ports --------------------------------------------------------------------------------- */
@@ -315,9 +317,9 @@ port_of_address(const struct ew_identity *identity, const struct ew_iface_addr *
 
 	if (addr->host_ifindex)
 		return ew_port_live(identity, addr->host_ifindex);
-	TAILQ_FOREACH(port, &seat->ports, of_seat)
-	if (port->pub.peer_ifindex == addr->ifindex && port->to.ns == 0)
-		return port;
+	TAILQ_FOREACH (port, &seat->ports, of_seat)
+		if (port->pub.peer_ifindex == addr->ifindex && port->to.ns == 0)
+			return port;
 	return NULL;
 }
 
@@ -337,12 +339,14 @@ ew_identity_iface_addr(struct ew_identity *identity, const struct ew_iface_addr 
 	if (removed) {
 		if (!seat)
 			return;
-		TAILQ_FOREACH(lease, &seat->leases, of_seat)
-		if (lease->to.ns == 0 && ew_addr_equal(&lease->addr, &addr->addr) &&
-		    (!lease->inner_ifindex || lease->inner_ifindex == addr->ifindex)) {
-			ew_lease_end(identity, lease, now);
-			return;
-		}
+		TAILQ_FOREACH (lease, &seat->leases, of_seat)
+			if (lease->to.ns == 0 &&
+			    ew_addr_equal(&lease->addr, &addr->addr) &&
+			    (!lease->inner_ifindex ||
+				lease->inner_ifindex == addr->ifindex)) {
+				ew_lease_end(identity, lease, now);
+				return;
+			}
 		return;
 	}
 	if (!seat)

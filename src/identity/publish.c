@@ -166,8 +166,7 @@ ew_proxy_take(struct ew_identity *identity, const struct inst *inst, uint16_t po
 
 	while ((e = TAILQ_FIRST(&table->expected)) && e->t_ns + PROXY_WITHIN_NS < t.ns)
 		forget_oldest(table);
-	TAILQ_FOREACH(e, &table->expected, order)
-	{
+	TAILQ_FOREACH (e, &table->expected, order) {
 		if (e->inst != inst->pub.id || e->port != port || e->proto != proto ||
 		    e->t_ns > t.ns)
 			continue;

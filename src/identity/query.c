@@ -57,17 +57,17 @@ by_prefix(const struct ew_identity *identity, const char *cid)
 
 	if (n < 12)
 		return NULL;
-	TAILQ_FOREACH(inst, &identity->insts, order)
-	if (strncmp(inst->pub.cid, cid, n) == 0) {
-		if (found)
-			return NULL;
-		found = inst;
-	}
+	TAILQ_FOREACH (inst, &identity->insts, order)
+		if (strncmp(inst->pub.cid, cid, n) == 0) {
+			if (found)
+				return NULL;
+			found = inst;
+		}
 	if (found)
 		return found;
-	TAILQ_FOREACH(inst, &identity->insts_ended, order)
-	if (strncmp(inst->pub.cid, cid, n) == 0)
-		found = inst;
+	TAILQ_FOREACH (inst, &identity->insts_ended, order)
+		if (strncmp(inst->pub.cid, cid, n) == 0)
+			found = inst;
 	return found;
 }
 
@@ -86,12 +86,12 @@ ew_identity_instance_by_name(const struct ew_identity *identity, const char *nam
 {
 	const struct inst *inst, *found = NULL;
 
-	TAILQ_FOREACH(inst, &identity->insts, order)
-	if (strcmp(inst->pub.name, name) == 0)
-		return &inst->pub;
-	TAILQ_FOREACH(inst, &identity->insts_ended, order)
-	if (strcmp(inst->pub.name, name) == 0)
-		found = inst;
+	TAILQ_FOREACH (inst, &identity->insts, order)
+		if (strcmp(inst->pub.name, name) == 0)
+			return &inst->pub;
+	TAILQ_FOREACH (inst, &identity->insts_ended, order)
+		if (strcmp(inst->pub.name, name) == 0)
+			found = inst;
 	return found ? &found->pub : NULL;
 }
 
@@ -100,9 +100,9 @@ ew_identity_network_by_id(const struct ew_identity *identity, uint32_t id)
 {
 	const struct net *net;
 
-	TAILQ_FOREACH(net, &identity->nets, order)
-	if (net->pub.id == id)
-		return &net->pub;
+	TAILQ_FOREACH (net, &identity->nets, order)
+		if (net->pub.id == id)
+			return &net->pub;
 	return NULL;
 }
 
@@ -131,12 +131,12 @@ ew_identity_each_instance(const struct ew_identity *identity,
 {
 	const struct inst *inst;
 
-	TAILQ_FOREACH(inst, &identity->insts_ended, order)
-	if (!each(context, &inst->pub))
-		return;
-	TAILQ_FOREACH(inst, &identity->insts, order)
-	if (!each(context, &inst->pub))
-		return;
+	TAILQ_FOREACH (inst, &identity->insts_ended, order)
+		if (!each(context, &inst->pub))
+			return;
+	TAILQ_FOREACH (inst, &identity->insts, order)
+		if (!each(context, &inst->pub))
+			return;
 }
 
 static int
@@ -157,8 +157,8 @@ ew_identity_each_workload(const struct ew_identity *identity,
 	size_t i = 0;
 
 	/* The list itself is in order of use. */
-	TAILQ_FOREACH(wl, &identity->wls, order)
-	sorted[i++] = wl;
+	TAILQ_FOREACH (wl, &identity->wls, order)
+		sorted[i++] = wl;
 	qsort(sorted, n, sizeof(struct wl *), by_id);
 	for (i = 0; i < n; i++)
 		if (!each(context, &sorted[i]->pub))
@@ -172,9 +172,9 @@ ew_identity_each_network(const struct ew_identity *identity,
 {
 	const struct net *net;
 
-	TAILQ_FOREACH(net, &identity->nets, order)
-	if (!each(context, &net->pub))
-		return;
+	TAILQ_FOREACH (net, &identity->nets, order)
+		if (!each(context, &net->pub))
+			return;
 }
 
 void
@@ -183,9 +183,9 @@ ew_identity_each_iface(const struct ew_identity *identity,
 {
 	const struct port *port;
 
-	TAILQ_FOREACH(port, &identity->ports, order)
-	if (!each(context, &port->pub))
-		return;
+	TAILQ_FOREACH (port, &identity->ports, order)
+		if (!each(context, &port->pub))
+			return;
 }
 
 void
@@ -194,15 +194,13 @@ ew_identity_each_lease(const struct ew_identity *identity,
 {
 	const struct lease *lease;
 
-	TAILQ_FOREACH(lease, &identity->leases_ended, order)
-	{
+	TAILQ_FOREACH (lease, &identity->leases_ended, order) {
 		const struct ew_lease pub = ew_lease_public(lease, identity->now);
 
 		if (!ew_addr_is_unspecified(&pub.addr) && !each(context, &pub))
 			return;
 	}
-	TAILQ_FOREACH(lease, &identity->leases, order)
-	{
+	TAILQ_FOREACH (lease, &identity->leases, order) {
 		const struct ew_lease pub = ew_lease_public(lease, identity->now);
 
 		if (!ew_addr_is_unspecified(&pub.addr) && !each(context, &pub))
@@ -216,9 +214,9 @@ ew_identity_each_service(const struct ew_identity *identity,
 {
 	const struct service *service;
 
-	TAILQ_FOREACH(service, &identity->service_list, order)
-	if (!each(context, &service->info))
-		return;
+	TAILQ_FOREACH (service, &identity->service_list, order)
+		if (!each(context, &service->info))
+			return;
 }
 
 void
@@ -228,9 +226,9 @@ ew_identity_each_host_addr(const struct ew_identity *identity,
 {
 	const struct host_addr *host;
 
-	TAILQ_FOREACH(host, &identity->host_addr_list, order)
-	if (!each(context, &host->addr, host->is_resolver))
-		return;
+	TAILQ_FOREACH (host, &identity->host_addr_list, order)
+		if (!each(context, &host->addr, host->is_resolver))
+			return;
 }
 
 /* --- the inventory record ------------------------------------------------------------------ */
@@ -265,8 +263,7 @@ describe_ifaces(const struct inst *inst, struct ew_instance_info *info)
 {
 	const struct lease *lease;
 
-	TAILQ_FOREACH(lease, &inst->seat->leases, of_seat)
-	{
+	TAILQ_FOREACH (lease, &inst->seat->leases, of_seat) {
 		struct ew_instance_iface *iface = iface_for(info, lease);
 
 		if (!iface)

@@ -176,8 +176,7 @@ ew_wl_refresh(struct wl *wl)
 
 	wl->pub.posture = 0;
 	wl->pub.labels = 0;
-	TAILQ_FOREACH(inst, &wl->insts, of_wl)
-	{
+	TAILQ_FOREACH (inst, &wl->insts, of_wl) {
 		wl->pub.labels |= inst->pub.labels;
 		if (inst->pub.stopped.ns)
 			continue;

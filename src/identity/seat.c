@@ -166,14 +166,14 @@ ew_seat_join(struct ew_identity *identity, struct seat *seat, struct inst *inst,
 	inst->seat = seat;
 	/* What ran before we looked had its addresses before we looked. */
 	if (!identity->is_ready && inst->start_known)
-		TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	if (inst->pub.started.ns < lease->from.ns)
-		lease->from = inst->pub.started;
+		TAILQ_FOREACH (lease, &seat->leases, of_seat)
+			if (inst->pub.started.ns < lease->from.ns)
+				lease->from = inst->pub.started;
 	if (seat->fallback && inst->pub.stopped.ns == 0)
 		ew_inst_stop(identity, seat->fallback, now, now);
 	ew_wait_wake(identity, WAIT_NAME, seat->serial);
-	TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	ew_lease_tell(identity, lease);
+	TAILQ_FOREACH (lease, &seat->leases, of_seat)
+		ew_lease_tell(identity, lease);
 }
 
 void
@@ -205,16 +205,16 @@ move_lease(struct ew_identity *identity, struct lease *lease, struct seat *into)
 {
 	struct lease *twin;
 
-	TAILQ_FOREACH(twin, &into->leases, of_seat)
-	if (twin->to.ns == 0 && lease->to.ns == 0 &&
-	    ew_addr_equal(&twin->addr, &lease->addr)) {
-		if (lease->from.ns < twin->from.ns)
-			twin->from = lease->from;
-		twin->from_runtime |= lease->from_runtime;
-		ew_lease_set_net(twin, lease->net);
-		ew_lease_free(identity, lease);
-		return;
-	}
+	TAILQ_FOREACH (twin, &into->leases, of_seat)
+		if (twin->to.ns == 0 && lease->to.ns == 0 &&
+		    ew_addr_equal(&twin->addr, &lease->addr)) {
+			if (lease->from.ns < twin->from.ns)
+				twin->from = lease->from;
+			twin->from_runtime |= lease->from_runtime;
+			ew_lease_set_net(twin, lease->net);
+			ew_lease_free(identity, lease);
+			return;
+		}
 	TAILQ_REMOVE(&lease->seat->leases, lease, of_seat);
 	lease->seat = into;
 	TAILQ_INSERT_TAIL(&into->leases, lease, of_seat);
@@ -346,8 +346,9 @@ seat_of_the_past(const struct ew_identity *identity, const struct inst *inst,
 		     l; l = ew_map_next(l)) {
 			struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
 
-			if (ew_addr_equal(&lease->addr, &iface->addrs[i]) && lease->to.ns &&
-			    lease->seat->nsid >= 0 && lease->seat->n_members == 0 &&
+			if (ew_addr_equal(&lease->addr, &iface->addrs[i]) &&
+			    lease->to.ns && lease->seat->nsid >= 0 &&
+			    lease->seat->n_members == 0 &&
 			    (!net || !lease->net || lease->net == net) &&
 			    now.ns - lease->to.ns <= identity->conf.name_wait_ns &&
 			    inst->pub.started.ns < lease->to.ns)
@@ -361,10 +362,16 @@ seat_of_cid(const struct ew_identity *identity, const char *cid, bool even_ended
 {
 	struct seat *seat;
 
-	TAILQ_FOREACH(seat, &identity->seats, order)
-	for (unsigned i = 0; i < seat->n_cids; i++)
-		if (strcmp(seat->cids[i], cid) == 0)
-			return seat;
+	TAILQ_FOREACH (seat, &identity->seats, order)
+		for (unsigned i = 0; i < seat->n_cids; i++)
+			if (strcmp(seat->cids[i], cid) == 0)
+				return seat;
+	if (!even_ended)
+		return NULL;
+	TAILQ_FOREACH_REVERSE (seat, &identity->seats_ended, seat_list, order)
+		for (unsigned i = 0; i < seat->n_cids; i++)
+			if (strcmp(seat->cids[i], cid) == 0)
+				return seat;
 	return NULL;
 }
 
@@ -456,9 +463,10 @@ place_guests(struct ew_identity *identity, struct inst *owner, struct ew_mono no
 {
 	struct inst *inst;
 
-	TAILQ_FOREACH(inst, &identity->insts, order)
-	if (inst != owner && !inst->seat && strcmp(inst->netns_of, owner->pub.cid) == 0)
-		ew_seat_join(identity, owner->seat, inst, now);
+	TAILQ_FOREACH (inst, &identity->insts, order)
+		if (inst != owner && !inst->seat &&
+		    strcmp(inst->netns_of, owner->pub.cid) == 0)
+			ew_seat_join(identity, owner->seat, inst, now);
 }
 
 void

@@ -37,15 +37,22 @@ claimed_mac(const struct ew_flow_event *ev)
 	return ev->src_mac;
 }
 
+/* Another namespace that holds the address now, in the same network. */
 static const struct lease *
 live_other_owner(const struct ew_identity *identity, const struct seat *seat,
-    const struct ew_addr *addr, uint32_t domain, const struct net *net,
-    struct ew_mono t)
+    const struct ew_addr *addr, const struct net *net, struct ew_mono t)
 {
-	struct lease_found found;
+	for (struct ew_link *l = ew_map_first(&identity->lease_by_addr,
+		 ew_map_hash(&identity->lease_by_addr, addr->b, sizeof(addr->b)));
+	     l; l = ew_map_next(l)) {
+		const struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
 
-	ew_lease_find(identity, addr, domain, net, t, &found);
-	return found.live && found.live->seat != seat ? found.live : NULL;
+		if (lease->seat != seat && ew_addr_equal(&lease->addr, addr) &&
+		    is_live_at(lease->from, lease->to, t) &&
+		    (!lease->net || !net || lease->net == net))
+			return lease;
+	}
+	return NULL;
 }
 
 static bool
@@ -68,10 +75,10 @@ knows_addresses(const struct seat *seat)
 {
 	const struct lease *lease;
 
-	TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	if (!ew_addr_is_unspecified(&lease->addr) &&
-	    !ew_addr_is_link_local(&lease->addr))
-		return true;
+	TAILQ_FOREACH (lease, &seat->leases, of_seat)
+		if (!ew_addr_is_unspecified(&lease->addr) &&
+		    !ew_addr_is_link_local(&lease->addr))
+			return true;
 	return false;
 }
 
@@ -96,7 +103,7 @@ check_address(struct ew_identity *identity, const struct seat *seat, struct port
 		return 0;
 	const struct lease *own = ew_lease_on_seat(seat, &addr, t);
 	const struct lease *other =
-	    live_other_owner(identity, seat, &addr, ev->tuple.domain, port->net, t);
+	    live_other_owner(identity, seat, &addr, port->net, t);
 	const bool infrastructure = is_infrastructure(identity, &addr, port->net);
 
 	if (!own) {
@@ -105,8 +112,8 @@ check_address(struct ew_identity *identity, const struct seat *seat, struct port
 	}
 	if (own && (own->from_runtime || (!other && !infrastructure)))
 		return 0;
-	/* Who had it first, for longer than a tear-down takes, is its owner. */
-	if (own && other &&
+	/* Else who had it first, for longer than a tear-down takes, is its owner. */
+	if (own && other && !other->from_runtime &&
 	    (own->from.ns <= other->from.ns || t.ns - own->from.ns < OVERLAP_NS))
 		return 0;
 	return EW_SPOOF_ADDR | (other || infrastructure ? EW_SPOOF_LIVE : 0);
@@ -122,8 +129,7 @@ check_mac(const struct ew_identity *identity, const struct seat *seat,
 
 	if (memcmp(mac, zero_mac, 6) == 0)
 		return 0;
-	TAILQ_FOREACH(lease, &seat->leases, of_seat)
-	{
+	TAILQ_FOREACH (lease, &seat->leases, of_seat) {
 		if (!lease->has_mac ||
 		    (lease->host_ifindex && lease->host_ifindex != port->pub.ifindex))
 			continue;

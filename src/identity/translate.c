@@ -183,8 +183,7 @@ address_of(const struct inst *inst, const struct net *net, struct ew_mono t)
 
 	if (!inst->seat)
 		return NULL;
-	TAILQ_FOREACH(lease, &inst->seat->leases, of_seat)
-	{
+	TAILQ_FOREACH (lease, &inst->seat->leases, of_seat) {
 		if (!is_live_at(lease->from, lease->to, t) ||
 		    ew_addr_is_link_local(&lease->addr) ||
 		    ew_addr_is_unspecified(&lease->addr))

@@ -148,11 +148,11 @@ mark(struct wait_table *table, struct waiting *w)
 	if (w->is_woken)
 		return;
 	w->is_woken = 1;
-	TAILQ_FOREACH_REVERSE(after, &table->woken, woken_head, woken)
-	if (after->serial < w->serial) {
-		TAILQ_INSERT_AFTER(&table->woken, after, w, woken);
-		return;
-	}
+	TAILQ_FOREACH_REVERSE (after, &table->woken, woken_head, woken)
+		if (after->serial < w->serial) {
+			TAILQ_INSERT_AFTER(&table->woken, after, w, woken);
+			return;
+		}
 	TAILQ_INSERT_HEAD(&table->woken, w, woken);
 }
 
