@@ -80,9 +80,11 @@ format_row(const struct section *s, const struct ew_rows *rows, size_t i,
 	ew_text_clear(text);
 	ew_text_addf(text, "{\"type\":\"%s\"", s->type);
 	for (size_t c = 0; c < s->n_columns; c++) {
-		const struct ew_cell cell =
+		struct ew_cell cell =
 		    ew_cell_of_value(ew_rows_value(rows, i, s->columns[c]));
 
+		if (strcmp(s->columns[c], "class") == 0)
+			cell = ew_cell_text(ew_rows_class(rows, i));
 		if (cell.kind == EW_CELL_NULL)
 			continue;
 		ew_text_addf(text, ",\"%s\":", s->columns[c]);
@@ -104,12 +106,13 @@ write_section(struct ew_reader *reader, const struct section *s, const char *wor
     struct output *o)
 {
 	struct ew_rows rows;
-	struct ew_text text;
+	struct ew_text text, safe;
 	int code = ew_rows_find(reader, s->view, NULL, NULL, 0, &rows);
 	char **lines = ew_alloc_array(rows.n + 1, sizeof(*lines));
 	size_t n = 0;
 
 	ew_text_init(&text, LINE_BYTES);
+	ew_text_init(&safe, 2 * LINE_BYTES);
 	for (size_t i = 0; i < rows.n; i++) {
 		if (workload &&
 		    !ew_text_glob(workload, ew_rows_text(&rows, i, s->name)))
@@ -117,8 +120,11 @@ write_section(struct ew_reader *reader, const struct section *s, const char *wor
 		if (s->view == EW_VIEW_DECISIONS && ew_rows_int(&rows, i, "is_undone"))
 			continue;
 		format_row(s, &rows, i, &text);
-		if (!text.full)
-			lines[n++] = ew_strdup(text.text);
+		if (!text.full) {
+			ew_text_clear(&safe);
+			ew_add_safe_json(&safe, text.text);
+			lines[n++] = ew_strdup(safe.text);
+		}
 	}
 	qsort(lines, n, sizeof(*lines), compare_lines);
 	for (size_t i = 0; i < n; i++) {
@@ -127,6 +133,7 @@ write_section(struct ew_reader *reader, const struct section *s, const char *wor
 	}
 	free(lines);
 	ew_text_fini(&text);
+	ew_text_fini(&safe);
 	ew_rows_fini(&rows);
 	return code;
 }

@@ -127,10 +127,9 @@ add_row(struct ew_writer *writer, const struct ew_rows *rows, size_t i,
 int
 ew_baseline_status(const struct ew_args *args)
 {
-	struct ew_term terms[2] = { { .field = "class", .value = "workload" } };
+	struct ew_term term = { .field = "workload" };
 	struct ew_query query = { .view = EW_VIEW_WORKLOADS,
-		.terms = terms,
-		.n_terms = 1,
+		.terms = &term,
 		.order = "workload" };
 	struct ew_reader *reader = NULL;
 	struct ew_writer_conf conf;
@@ -144,9 +143,10 @@ ew_baseline_status(const struct ew_args *args)
 		return code;
 	const int64_t minimum_s = place.config->learning.minimum_age_ns / EW_NS_PER_S;
 	ew_place_fini(&place);
-	if (args->n_words > 1)
-		terms[query.n_terms++] =
-		    (struct ew_term){ .field = "workload", .value = args->words[1] };
+	if (args->n_words > 1) {
+		term.value = args->words[1];
+		query.n_terms = 1;
+	}
 	code = ew_open_database(args, &reader);
 	if (!code)
 		code = ew_rows_query(reader, &query, &rows);
@@ -160,7 +160,8 @@ ew_baseline_status(const struct ew_args *args)
 		    "eastwatch.baseline_status/1", columns, N_COLUMNS);
 
 		for (size_t i = 0; i < rows.n; i++)
-			add_row(writer, &rows, i, minimum_s);
+			if (strcmp(ew_rows_class(&rows, i), "workload") == 0)
+				add_row(writer, &rows, i, minimum_s);
 		code = ew_writer_close(writer);
 	}
 	ew_rows_fini(&rows);

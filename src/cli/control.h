@@ -18,3 +18,5 @@ int ew_control_ask(const struct ew_args *args, const char *verb, json_t *take_re
 /* The same, and quiet when there is no daemon. */
 int ew_control_try(const struct ew_args *args, const char *verb, json_t *take_request,
     json_t **ret_answer);
+/* Ask a socket, quietly. Returns 0 or a negative errno; *ret_answer as above. */
+int ew_control_ask_at(const char *socket, const char *verb, json_t **ret_answer);

@@ -188,9 +188,10 @@ run(const struct ew_args *args)
 	doctor.config = place.config;
 	doctor.socket = place.socket;
 	doctor.database = place.database;
-	ew_doctor_places(&doctor);
+	ew_doctor_control(&doctor);
 	ew_doctor_daemon(&doctor);
 	ew_doctor_database(&doctor);
+	ew_doctor_places(&doctor);
 	ew_doctor_rights(&doctor);
 	ew_doctor_kernel(&doctor);
 	ew_doctor_runtimes(&doctor);

@@ -283,8 +283,8 @@ probe_port(struct ew_doctor *d)
 		    "%s can be reached from other hosts, without TLS", listen_at);
 }
 
-static void
-probe_control(struct ew_doctor *d)
+void
+ew_doctor_control(struct ew_doctor *d)
 {
 	const int code = knock(d->socket);
 
@@ -305,7 +305,6 @@ probe_control(struct ew_doctor *d)
 void
 ew_doctor_places(struct ew_doctor *d)
 {
-	probe_control(d);
 	probe_database_folder(d);
 	probe_port(d);
 }

@@ -41,8 +41,9 @@ void ew_doctor_kernel(
     struct ew_doctor *doctor); /* version, lockdown, packet sockets ... */
 void ew_doctor_rights(struct ew_doctor *doctor); /* capabilities, users */
 void ew_doctor_runtimes(
-    struct ew_doctor *doctor);			 /* docker, podman, containerd, CRI-O */
-void ew_doctor_places(struct ew_doctor *doctor); /* database, port, socket */
+    struct ew_doctor *doctor); /* docker, podman, containerd, CRI-O */
+void ew_doctor_control(struct ew_doctor *doctor); /* does a daemon run? asked first */
+void ew_doctor_places(struct ew_doctor *doctor);  /* database, port, socket */
 void ew_doctor_daemon(
     struct ew_doctor *doctor); /* what the running daemon says of itself */
 void ew_doctor_database(

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/time.h"
+#include "cli/control.h"
 #include "cli/writer.h"
 #include "store/reader.h"
 
@@ -88,8 +90,86 @@ ew_doctor_database(struct ew_doctor *d)
 	ew_reader_close(reader);
 }
 
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+/* What the daemon says is not well, in its own words. */
+static void
+say_health(struct ew_doctor *d, const json_t *health)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(health, i, item)
+	{
+		const char *level = text_of(item, "level");
+
+		ew_doctor_say(d,
+		    strcmp(level, "broken") == 0	? EW_DOCTOR_BROKEN
+			: strcmp(level, "unusual") == 0 ? EW_DOCTOR_UNUSUAL
+							: EW_DOCTOR_OK,
+		    "daemon", text_of(item, "name"), NULL, "%s", text_of(item, "text"));
+	}
+	if (json_array_size(health) == 0)
+		ew_doctor_say(d, EW_DOCTOR_OK, "daemon", "health", NULL,
+		    "the daemon reports nothing wrong");
+}
+
+static void
+say_runtimes(struct ew_doctor *d, const json_t *runtimes)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach(runtimes, i, r)
+	{
+		const bool connected = json_is_true(json_object_get(r, "connected"));
+		char name[64];
+
+		snprintf(name, sizeof(name), "%s", text_of(r, "name"));
+		if (connected)
+			ew_doctor_say(d, EW_DOCTOR_OK, "daemon", name, NULL,
+			    "the daemon is connected to %s %s", name,
+			    text_of(r, "version"));
+		else if (json_is_true(json_object_get(r, "configured")))
+			ew_doctor_say(d, EW_DOCTOR_UNUSUAL, "daemon", name,
+			    "look at the runtime; the daemon tries again by itself",
+			    "the daemon is not connected to %s: %s", name,
+			    text_of(r, "sentence"));
+	}
+}
+
 void
 ew_doctor_daemon(struct ew_doctor *d)
 {
-	(void)d;
+	json_t *answer = NULL, *value;
+	const char *key;
+
+	if (!d->daemon_runs)
+		return;
+	const int err = ew_control_ask_at(d->socket, "status", &answer);
+	if (err == -EACCES || err == -EPERM)
+		return; /* said already, with what to do */
+	if (err || !answer) {
+		ew_doctor_say(d, EW_DOCTOR_BROKEN, "daemon", "answer",
+		    "look at its log (journalctl -u eastwatchd) and restart it",
+		    "the control socket is open, but the daemon does not answer");
+		return;
+	}
+	ew_doctor_say(d, EW_DOCTOR_OK, "daemon", "version", NULL, "eastwatchd %s",
+	    text_of(answer, "version"));
+	json_object_foreach(json_object_get(answer, "facts"), key, value)
+	{
+		if (json_string_value(value))
+			ew_doctor_say(d, EW_DOCTOR_OK, "daemon", key, NULL, "%s",
+			    json_string_value(value));
+	}
+	say_health(d, json_object_get(answer, "health"));
+	say_runtimes(d, json_object_get(answer, "runtimes"));
+	json_decref(answer);
 }

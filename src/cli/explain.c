@@ -463,7 +463,7 @@ print_json(const char *kind, const struct ew_rows *row, enum ew_view view,
 	ew_text_add(&text, ",\"usual_clients_of_target\":");
 	add_edges_json(&text, &e->in);
 	ew_text_add(&text, "}}");
-	puts(text.text);
+	ew_print_json_line(stdout, text.text);
 	ew_text_fini(&text);
 }
 

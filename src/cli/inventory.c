@@ -297,7 +297,8 @@ print_all(struct ew_reader *reader, struct ew_list *list)
 		json_object_set_new(root, "networks", networks_json(&networks));
 		json_object_set_new(root, "instances",
 		    instances_json(&instances, &leases));
-		if (json_dumpf(root, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) != 0)
+		if (json_dumpf(root, stdout,
+			JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) != 0)
 			code = ew_complain(EW_EXIT_ERROR,
 			    "the inventory cannot be written");
 		putchar('\n');

@@ -31,6 +31,7 @@ struct shower {
 	uint64_t *seen; /* hashes of the rows the first list showed; -f only */
 	size_t n_seen, room_seen;
 	bool is_catching_up; /* drop what is in seen */
+	size_t order[COLUMNS_MAX];
 };
 
 int
@@ -123,7 +124,8 @@ ew_columns_of_view(enum ew_view view, const char *const *names, size_t n)
 		if (at < 0) {
 			/* count and the like of a grouping, or a column of the moment. */
 			columns[i] = (struct ew_column){ .key = names[i],
-				.title = names[i],
+				.title =
+				    strcmp(names[i], "count") == 0 ? "COUNT" : names[i],
 				.format = EW_FORMAT_INT,
 				.places = EW_EVERYWHERE };
 			continue;
@@ -138,6 +140,31 @@ ew_columns_of_view(enum ew_view view, const char *const *names, size_t n)
 			    (f->places & EW_FIELD_DATA ? EW_IN_DATA : 0U) };
 	}
 	return columns;
+}
+
+/*
+ * Order of the columns for people: time, initiator, responder, then the rest. Data keeps the
+ * order of the vocabulary. n columns; ret_order[i] is the column that stands at i.
+ */
+static void
+order_for_people(const char *const *names, size_t n, enum ew_output output,
+    size_t ret_order[COLUMNS_MAX])
+{
+	static const char *const first[] = { "id", "ts_us", "end_us", "last_us",
+		"opened_us", "src_workload", "dst_workload", "proto", "dst_port" };
+	bool taken[COLUMNS_MAX] = { false };
+	size_t at = 0;
+
+	if (output <= EW_OUTPUT_WIDE)
+		for (size_t k = 0; k < sizeof(first) / sizeof(first[0]); k++)
+			for (size_t i = 0; i < n; i++)
+				if (!taken[i] && strcmp(names[i], first[k]) == 0) {
+					taken[i] = true;
+					ret_order[at++] = i;
+				}
+	for (size_t i = 0; i < n; i++)
+		if (!taken[i])
+			ret_order[at++] = i;
 }
 
 struct ew_cell
@@ -272,8 +299,10 @@ show_row(void *context, const char *const *names, const struct ew_value *values,
 	if (s->list->follow && was_seen(s, values, n))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		cells[i] = ew_cell_of_value(&values[i]);
-		cells[i].color = ew_color_of(names[i], &values[i]);
+		const size_t at = s->order[i];
+
+		cells[i] = ew_cell_of_value(&values[at]);
+		cells[i].color = ew_color_of(names[at], &values[at]);
 	}
 	ew_writer_row(s->writer, cells);
 	return ferror(s->list->output.out) ? 1 : 0;
@@ -337,8 +366,13 @@ follow(struct ew_reader *reader, struct shower *s, struct ew_follow *cursor)
 int
 ew_list_incomplete(const struct ew_listing *listing, bool strict)
 {
+	static bool said; /* a verb may show several lists; once is enough */
+
 	if (!listing->is_gapped && !listing->is_pruned)
 		return EW_EXIT_OK;
+	if (said)
+		return strict ? EW_EXIT_INCOMPLETE : EW_EXIT_OK;
+	said = true;
 	if (listing->is_gapped)
 		ew_warn("the answer is incomplete: capture had gaps in this time "
 			"(`eastwatch sql \"SELECT * FROM v_gaps\"` lists them)");
@@ -361,7 +395,11 @@ ew_list_show(struct ew_reader *reader, struct ew_list *list)
 
 	list->query.terms = list->terms;
 	const size_t n = ew_query_columns(&list->query, names, COLUMNS_MAX);
-	struct ew_column *columns = ew_columns_of_view(list->query.view, names, n);
+	const char *ordered[COLUMNS_MAX];
+	order_for_people(names, n, list->output.output, s.order);
+	for (size_t i = 0; i < n; i++)
+		ordered[i] = names[s.order[i]];
+	struct ew_column *columns = ew_columns_of_view(list->query.view, ordered, n);
 	s.writer = ew_writer_new(&list->output, ew_view_info(list->query.view)->schema,
 	    columns, n);
 	if (list->follow)
@@ -376,7 +414,11 @@ ew_list_show(struct ew_reader *reader, struct ew_list *list)
 		code = follow(reader, &s, &cursor);
 	code = ew_exit_worse(code, ew_writer_close(s.writer));
 	if (!err) {
-		code = ew_exit_worse(code, ew_list_incomplete(&listing, list->strict));
+		/* The newest 20 promise no completeness; a window or "all" does. */
+		if (list->strict || list->query.since_us || list->query.until_us ||
+		    list->query.last == 0)
+			code = ew_exit_worse(code,
+			    ew_list_incomplete(&listing, list->strict));
 		if (list->exit_code && listing.rows > 0)
 			code = ew_exit_worse(code, EW_EXIT_MATCHED);
 	}

@@ -109,7 +109,7 @@ build_nodes(struct ew_map *map, const struct source *s)
 			map->nodes[kept++] = map->nodes[i];
 	map->n_nodes = kept;
 	for (size_t i = 0; i < kept; i++) {
-		map->nodes[i].cls = "workload";
+		map->nodes[i].cls = ew_class_of_name(map->nodes[i].name);
 		map->nodes[i].state = "";
 	}
 	for (size_t i = 0; i < s->workloads.n; i++) {
@@ -118,7 +118,7 @@ build_nodes(struct ew_map *map, const struct source *s)
 
 		if (at == SIZE_MAX)
 			continue;
-		map->nodes[at].cls = ew_rows_text(&s->workloads, i, "class");
+		map->nodes[at].cls = ew_rows_class(&s->workloads, i);
 		map->nodes[at].state = ew_rows_text(&s->workloads, i, "state");
 		map->nodes[at].instances = ew_rows_int(&s->workloads, i, "instances");
 	}

@@ -338,6 +338,6 @@ ew_map_json(const struct ew_map *map)
 		json_link(&text, map, &map->links[i]);
 	}
 	ew_text_add(&text, "]}");
-	puts(text.text);
+	ew_print_json_line(stdout, text.text);
 	ew_text_fini(&text);
 }

@@ -34,19 +34,30 @@ node_of(const struct ew_reach *r, const char *name)
 	return found ? (size_t)(found - r->nodes) : EW_REACH_NONE;
 }
 
+/* Workloads, and whatever else an edge names, once each, in order of names. */
 static void
 build_nodes(struct ew_reach *r)
 {
-	r->n_nodes = r->workload_rows.n;
-	r->nodes = ew_alloc_array(r->n_nodes + 1, sizeof(*r->nodes));
-	for (size_t i = 0; i < r->n_nodes; i++)
-		r->nodes[i] = (struct ew_reach_node){
-			.name = ew_rows_text(&r->workload_rows, i, "workload"),
-			.cls = ew_rows_text(&r->workload_rows, i, "class"),
-			.instances = ew_rows_int(&r->workload_rows, i, "instances"),
-			.networks = ew_alloc_array(r->bitmap_words, sizeof(uint64_t)),
-		};
-	qsort(r->nodes, r->n_nodes, sizeof(*r->nodes), compare_nodes);
+	const struct ew_rows *w = &r->workload_rows, *e = &r->edge_rows;
+	size_t n = 0;
+
+	r->nodes = ew_alloc_array(w->n + 2 * e->n + 1, sizeof(*r->nodes));
+	for (size_t i = 0; i < w->n; i++)
+		r->nodes[n++].name = ew_rows_text(w, i, "workload");
+	for (size_t i = 0; i < e->n; i++) {
+		r->nodes[n++].name = ew_rows_text(e, i, "src_workload");
+		r->nodes[n++].name = ew_rows_text(e, i, "dst_workload");
+	}
+	qsort(r->nodes, n, sizeof(*r->nodes), compare_nodes);
+	for (size_t i = 0; i < n; i++)
+		if (r->n_nodes == 0 ||
+		    strcmp(r->nodes[r->n_nodes - 1].name, r->nodes[i].name) != 0)
+			r->nodes[r->n_nodes++].name = r->nodes[i].name;
+	for (size_t i = 0; i < r->n_nodes; i++) {
+		r->nodes[i].cls = ew_class_of_name(r->nodes[i].name);
+		r->nodes[i].networks =
+		    ew_alloc_array(r->bitmap_words, sizeof(uint64_t));
+	}
 }
 
 static int

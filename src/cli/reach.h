@@ -17,7 +17,6 @@ struct ew_reader;
 struct ew_reach_node {
 	const char *name; /* borrowed from the rows */
 	const char *cls;
-	int64_t instances;
 	uint64_t *networks; /* bitmap of the reach's networks */
 };
 

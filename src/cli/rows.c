@@ -115,6 +115,31 @@ ew_rows_is_null(const struct ew_rows *rows, size_t row, const char *column)
 	return ew_rows_value(rows, row, column)->kind == EW_VALUE_NULL;
 }
 
+const char *
+ew_class_of_name(const char *workload)
+{
+	/* identity/workload.h: names of peers that are no workload. */
+	static const struct {
+		const char *prefix, *cls;
+	} names[] = { { "host/", "node" }, { "gateway/", "gateway" }, { "vip/", "vip" },
+		{ "dark/", "dark" }, { "external", "external" },
+		{ "multicast", "multicast" }, { "ghost/", "ghost" },
+		{ "unresolved", "unresolved" } };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(workload, names[i].prefix, strlen(names[i].prefix)) == 0)
+			return names[i].cls;
+	return "workload";
+}
+
+const char *
+ew_rows_class(const struct ew_rows *rows, size_t row)
+{
+	const char *cls = ew_rows_text(rows, row, "class");
+
+	return cls[0] ? cls : ew_class_of_name(ew_rows_text(rows, row, "workload"));
+}
+
 void
 ew_rows_json(const struct ew_rows *rows, size_t row, enum ew_view view,
     struct ew_text *text)

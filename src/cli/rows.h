@@ -35,6 +35,9 @@ int64_t ew_rows_int(const struct ew_rows *rows, size_t row, const char *column);
 bool ew_rows_is_null(const struct ew_rows *rows, size_t row, const char *column);
 const struct ew_value *ew_rows_value(const struct ew_rows *rows, size_t row,
     const char *column);
+/* What kind of peer a workload row is: column class, else told from the name. */
+const char *ew_rows_class(const struct ew_rows *rows, size_t row);
+const char *ew_class_of_name(const char *workload);
 /* The whole row as a JSON object on one line, appended; view gives the types. */
 struct ew_text;
 void ew_rows_json(const struct ew_rows *rows, size_t row, enum ew_view view,

@@ -48,16 +48,14 @@ struct state {
 static void
 count_workload_states(struct ew_reader *reader, struct state *s)
 {
-	const struct ew_term term = { .field = "class", .value = "workload" };
-	const struct ew_query query = { .view = EW_VIEW_WORKLOADS,
-		.terms = &term,
-		.n_terms = 1 };
 	struct ew_rows rows;
 
-	if (ew_rows_query(reader, &query, &rows) == EW_EXIT_OK)
+	if (ew_rows_find(reader, EW_VIEW_WORKLOADS, NULL, NULL, 0, &rows) == EW_EXIT_OK)
 		for (size_t i = 0; i < rows.n; i++) {
 			const char *state = ew_rows_text(&rows, i, "state");
 
+			if (strcmp(ew_rows_class(&rows, i), "workload") != 0)
+				continue;
 			if (strcmp(state, "cold") == 0 ||
 			    strcmp(state, "learning") == 0)
 				s->learning++;
@@ -115,8 +113,10 @@ print_database(const struct state *s)
 		return;
 	}
 	ew_bytes_text((int64_t)(db->bytes + db->wal_bytes), size, sizeof(size));
-	line("database", "%s, %s, last written %s ago", s->place.database, size,
-	    db->heartbeat_us ? ew_age_text(ago, age, sizeof(age)) : "(never)");
+	line("database", "%s, %s%s%s%s", s->place.database, size,
+	    db->heartbeat_us ? ", last written " : "",
+	    db->heartbeat_us ? ew_age_text(ago, age, sizeof(age)) : "",
+	    db->heartbeat_us ? " ago" : "");
 	line("flows", "%" PRId64 "%s%s", db->flows, db->oldest_flow_us ? " since " : "",
 	    db->oldest_flow_us ? ew_clock_text(db->oldest_flow_us, false, oldest) : "");
 	line("edges", "%" PRId64, db->edges);
@@ -250,7 +250,7 @@ print_json(const struct state *s)
 	    json_pack("{s:I,s:I,s:I,s:I}", "learning", (json_int_t)s->learning,
 		"provisional", (json_int_t)s->provisional, "mature",
 		(json_int_t)s->mature, "other", (json_int_t)s->other));
-	json_dumpf(root, stdout, JSON_COMPACT);
+	json_dumpf(root, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(root);
 }

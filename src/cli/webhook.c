@@ -293,7 +293,7 @@ preview(const struct ew_args *args, const struct ew_config *config, const char *
 			code = ew_complain(EW_EXIT_ERROR,
 			    "the message does not fit what this type allows");
 		else
-			puts(text.text);
+			ew_print_json_line(stdout, text.text);
 	}
 	ew_text_fini(&text);
 	ew_rows_fini(&row);

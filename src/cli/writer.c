@@ -7,6 +7,7 @@
 #include "cli/writer.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -119,9 +120,9 @@ ew_age_text(int64_t seconds, char *text, size_t size)
 		snprintf(text, size, "%llds", s);
 	else if (s < 3600)
 		snprintf(text, size, "%lldm", s / 60);
-	else if (s < 86400 && s / 60 % 60 != 0)
+	else if (s < 2 * 86400 && s / 60 % 60 != 0)
 		snprintf(text, size, "%lldh %lldm", s / 3600, s / 60 % 60);
-	else if (s < 86400)
+	else if (s < 2 * 86400)
 		snprintf(text, size, "%lldh", s / 3600);
 	else if (s / 3600 % 24 != 0 && s < 10 * 86400)
 		snprintf(text, size, "%lldd %lldh", s / 86400, s / 3600 % 24);
@@ -251,6 +252,45 @@ format_number(const struct ew_column *column, int64_t n, bool wide,
 	}
 }
 
+/* A list of words as words; anything else that is JSON as it is. */
+static void
+format_list(const char *json, size_t max, struct ew_text *text)
+{
+	json_t *list = json_loads(json, 0, NULL), *item;
+	struct ew_text words;
+	bool is_plain = json_is_array(list);
+	size_t i;
+
+	ew_text_init(&words, 64 * 1024);
+	json_array_foreach(list, i, item)
+	{
+		is_plain &= json_is_string(item);
+		if (is_plain)
+			ew_text_addf(&words, "%s%s", i ? ", " : "",
+			    json_string_value(item));
+	}
+	add_cut(text, is_plain ? words.text : json, max);
+	ew_text_fini(&words);
+	json_decref(list);
+}
+
+/* Ids stand for themselves, but 64 digits of a container's id help nobody in a table. */
+static void
+format_text(const struct ew_column *column, const char *string, bool wide, size_t max,
+    struct ew_text *text)
+{
+	if (column->format == EW_FORMAT_JSON) {
+		format_list(string, max, text);
+	} else if (column->format != EW_FORMAT_ID) {
+		add_cut(text, string, max);
+	} else if (!wide && strlen(string) > 20 &&
+	    strspn(string, "0123456789abcdef") == strlen(string)) {
+		ew_text_add_bytes(text, string, 12);
+	} else {
+		add_cut(text, string, 0);
+	}
+}
+
 void
 ew_cell_format(const struct ew_column *column, const struct ew_cell *cell, bool wide,
     size_t max, struct ew_text *text)
@@ -268,7 +308,7 @@ ew_cell_format(const struct ew_column *column, const struct ew_cell *cell, bool 
 			ew_text_addf(text, "%.6g", cell->real);
 		return;
 	case EW_CELL_TEXT:
-		add_cut(text, cell->text, column->format == EW_FORMAT_ID ? 0 : max);
+		format_text(column, cell->text, wide, max, text);
 		return;
 	}
 }

@@ -115,5 +115,12 @@ char *ew_age_text(int64_t seconds, char *text, size_t size);
 char *ew_bytes_text(int64_t bytes, char *text, size_t size);
 /* "tcp"; numbers without a name as digits. */
 const char *ew_proto_text(int64_t proto, char *text, size_t size);
+/*
+ * Append JSON so that a terminal shows it as it is: direction and zero-width controls, DEL
+ * and C1 become \uXXXX, which is the same JSON.
+ */
+void ew_add_safe_json(struct ew_text *text, const char *json);
+/* The same to a file, and the end of the line. */
+void ew_print_json_line(FILE *out, const char *json);
 /* Print text escaped for a terminal. */
 void ew_print_safe(FILE *out, const char *text);

@@ -55,7 +55,7 @@ csv_cell(struct ew_writer *writer, const struct ew_column *column,
 
 	ew_text_init(&text, 4U << 20);
 	if (cell->kind == EW_CELL_TEXT && column->format == EW_FORMAT_JSON) {
-		ew_text_add(&text, cell->text);
+		ew_add_safe_json(&text, cell->text);
 	} else if (cell->kind == EW_CELL_TEXT) {
 		if (cell->text[0] && strchr("=+-@", cell->text[0]))
 			ew_text_add(&text, "'");

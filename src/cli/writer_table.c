@@ -18,6 +18,7 @@
 
 #define CUT_TABLE 48
 #define CUT_WIDE 255
+#define CUT_LAST 120 /* the last column has the rest of the line */
 
 struct table {
 	struct libscols_table *scols; /* NULL in a stream */
@@ -91,6 +92,28 @@ text_width(const char *text)
 	return width < 0 ? n : (size_t)width;
 }
 
+static size_t
+last_shown(const struct ew_writer *writer)
+{
+	size_t last = 0;
+
+	for (size_t i = 0; i < writer->n_columns; i++)
+		if (ew_writer_shows(writer, &writer->columns[i]))
+			last = i;
+	return last;
+}
+
+static size_t
+cut_of(const struct ew_writer *writer, size_t i)
+{
+	if (is_wide(writer))
+		return CUT_WIDE;
+	/* Titles and sentences are what people came for. */
+	return i == last_shown(writer) || strcmp(writer->columns[i].key, "title") == 0
+	    ? CUT_LAST
+	    : CUT_TABLE;
+}
+
 static const char *
 color_code(const char *name)
 {
@@ -127,17 +150,6 @@ put_padded(struct ew_writer *writer, size_t i, const char *text, const char *col
 	fputs(is_last ? "\n" : "  ", out);
 }
 
-static size_t
-last_shown(const struct ew_writer *writer)
-{
-	size_t last = 0;
-
-	for (size_t i = 0; i < writer->n_columns; i++)
-		if (ew_writer_shows(writer, &writer->columns[i]))
-			last = i;
-	return last;
-}
-
 static void
 stream_row(struct ew_writer *writer, const struct ew_cell *cells)
 {
@@ -157,7 +169,7 @@ stream_row(struct ew_writer *writer, const struct ew_cell *cells)
 			continue;
 		ew_text_init(&text, 64 * 1024);
 		ew_cell_format(&writer->columns[i], &cells[i], is_wide(writer),
-		    is_wide(writer) ? CUT_WIDE : CUT_TABLE, &text);
+		    cut_of(writer, i), &text);
 		put_padded(writer, i, text.text, cells[i].color, i == last);
 		ew_text_fini(&text);
 	}
@@ -184,7 +196,7 @@ table_row(struct ew_writer *writer, const struct ew_cell *cells)
 			continue;
 		ew_text_init(&text, 64 * 1024);
 		ew_cell_format(&writer->columns[i], &cells[i], is_wide(writer),
-		    is_wide(writer) ? CUT_WIDE : CUT_TABLE, &text);
+		    cut_of(writer, i), &text);
 		scols_line_set_data(line, at, text.text);
 		if (cells[i].color)
 			scols_cell_set_color(scols_line_get_cell(line, at),

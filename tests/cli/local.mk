@@ -4,3 +4,11 @@
 tests_cli_check_cli_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 tests_cli_check_cli_LDADD = $(test_ldadd) $(cli_ldadd)
 tests_cli_check_cli_SOURCES =
+
+# The command as a whole, on a small database that fixture makes.
+check_PROGRAMS += tests/cli/fixture
+tests_cli_fixture_SOURCES = %D%/fixture.c
+tests_cli_fixture_LDADD = $(store_ldadd)
+TESTS += %D%/verbs.py
+%D%/verbs.log: eastwatch tests/cli/fixture
+EXTRA_DIST += %D%/verbs.py
