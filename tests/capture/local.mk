@@ -13,3 +13,12 @@ tests_capture_check_capture_SOURCES += %D%/test_file.c
 noinst_PROGRAMS = %D%/capture-probe
 tests_capture_capture_probe_SOURCES = %D%/probe.c
 tests_capture_capture_probe_LDADD = $(capture_ldadd)
+
+# What watching costs: make bench-live [ARGS='--rounds 5 --loads short'], as root.
+noinst_PROGRAMS += tests/bench/bench-load
+tests_bench_bench_load_SOURCES = tests/bench/load.c
+bench-live: all
+	EW_SRCDIR='$(abs_top_srcdir)' EW_BUILDDIR='$(abs_top_builddir)' \
+		$(PYTHON3) '$(abs_top_srcdir)/tests/bench/live.py' $(ARGS)
+.PHONY: bench-live
+EXTRA_DIST += tests/bench/live.py

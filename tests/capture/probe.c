@@ -3,9 +3,10 @@
  * The capture stage alone, for live tests: opens live sources as the daemon does, and prints
  * what they hand out. Also sends bursts, since a shell cannot send fast enough.
  *
- *   capture-probe watch [-a] [-i IFINDEX]... [-w WORKERS] [-r RING_MIB] [-s STALL_MS]
+ *   capture-probe watch [-a | -R] [-i IFINDEX]... [-w WORKERS] [-r RING_MIB] [-s STALL_MS]
  *                       [-x SWAP_MS] [-p]
- *       until the standard input ends. -a: profile all; -i: interfaces mode; -s: read nothing
+ *       until the standard input ends. -a: profile all; -R: a filter that rejects
+ *       everything; -i: interfaces mode; -s: read nothing
  *       for a while, from the first packet on; -x: replace the filter again and again;
  *       -p: print each frame. Prints "ready", frames, and a line of totals.
  *   capture-probe burst ADDRESS PORT COUNT BYTES [PER_SECOND]
@@ -35,7 +36,7 @@ struct options {
 	uint32_t interfaces[INTERFACES_MAX];
 	size_t interface_count;
 	int stall_ms, swap_ms;
-	bool print;
+	bool print, reject;
 };
 
 struct totals {
@@ -196,6 +197,13 @@ watch(struct options *o)
 	for (size_t i = 0; i < o->interface_count; i++)
 		if (ew_source_add_interface(sources[0], o->interfaces[i], &error) != 0)
 			(void)printf("error %s\n", error.text);
+	if (o->reject) {
+		struct ew_filter *reject = malloc(sizeof(*reject));
+		ew_filter_build_reject(reject);
+		if (ew_filter_attach(ew_source_fd(sources[0]), reject) != 0)
+			return 1;
+		free(reject);
+	}
 	(void)printf("ready\n");
 	(void)fflush(stdout);
 	int64_t swap_at = 0;
@@ -274,10 +282,13 @@ main(int argc, char **argv)
 		    argc > 6 ? strtoull(argv[6], NULL, 10) : 0);
 	if (argc < 2 || strcmp(argv[1], "watch") != 0)
 		return 2;
-	while ((c = getopt(argc - 1, argv + 1, "ai:w:r:s:x:p")) != -1)
+	while ((c = getopt(argc - 1, argv + 1, "aRi:w:r:s:x:p")) != -1)
 		switch (c) {
 		case 'a':
 			o.conf.profile = EW_CAPTURE_ALL;
+			break;
+		case 'R':
+			o.reject = true;
 			break;
 		case 'i':
 			o.conf.mode = EW_CAPTURE_INTERFACES;
