@@ -64,8 +64,8 @@ ew_worker_open(const struct ew_worker_conf *conf, struct ew_worker *leader,
 	worker->command_fd = -1;
 	int rc = open_memory(worker, error);
 	if (rc == 0)
-		rc = ew_source_open_live(&conf->capture, leader ? leader->source : NULL, error,
-		    &worker->source);
+		rc = ew_source_open_live(&conf->capture, leader ? leader->source : NULL,
+		    error, &worker->source);
 	if (rc) {
 		ew_worker_free(worker);
 		return rc;

@@ -49,25 +49,27 @@ ew_clock_watch_look(struct ew_clock_watch *watch, const struct ew_clocks *now,
 	}
 	const int64_t passed = now->mono_ns - last.mono_ns;
 	const int64_t slept = now->boot_ns - last.boot_ns - passed;
-	const int64_t stepped = now->real_ns - last.real_ns - (now->boot_ns - last.boot_ns);
-	const int64_t melted = watch->offset_ns < passed / MELT ? watch->offset_ns
-								: passed / MELT;
+	const int64_t stepped =
+	    now->real_ns - last.real_ns - (now->boot_ns - last.boot_ns);
+	const int64_t melted =
+	    watch->offset_ns < passed / MELT ? watch->offset_ns : passed / MELT;
 	watch->offset_ns -= melted;
 	if (stepped >= STEP_MIN_NS) {
-		watch->offset_ns -= stepped < watch->offset_ns ? stepped : watch->offset_ns;
-		*ret_gap = gap_between(last.real_ns + offset, now->real_ns + watch->offset_ns,
-		    EW_GAP_CLOCK_STEP);
+		watch->offset_ns -=
+		    stepped < watch->offset_ns ? stepped : watch->offset_ns;
+		*ret_gap = gap_between(last.real_ns + offset,
+		    now->real_ns + watch->offset_ns, EW_GAP_CLOCK_STEP);
 		return true;
 	}
 	if (stepped <= -STEP_MIN_NS) {
 		watch->offset_ns -= stepped;
-		*ret_gap = gap_between(last.real_ns + offset, now->real_ns + watch->offset_ns,
-		    EW_GAP_CLOCK_STEP);
+		*ret_gap = gap_between(last.real_ns + offset,
+		    now->real_ns + watch->offset_ns, EW_GAP_CLOCK_STEP);
 		return true;
 	}
 	if (slept >= SUSPEND_MIN_NS) {
-		*ret_gap = gap_between(last.real_ns + offset, now->real_ns + watch->offset_ns,
-		    EW_GAP_SUSPEND);
+		*ret_gap = gap_between(last.real_ns + offset,
+		    now->real_ns + watch->offset_ns, EW_GAP_SUSPEND);
 		return true;
 	}
 	return false;

@@ -77,14 +77,16 @@ run_point(struct ew_worker *worker, const struct command *command)
 	if (command->removed) {
 		ew_flow_forget_point(worker->table, command->ifindex);
 		if (by_interface)
-			(void)ew_source_remove_interface(worker->source, command->ifindex);
+			(void)ew_source_remove_interface(worker->source,
+			    command->ifindex);
 		return;
 	}
 	const int rc = ew_flow_set_point(worker->table, command->ifindex,
 	    (enum ew_flow_point)command->point, command->domain);
 	if (rc)
 		ew_log(EW_LOG_UNUSUAL, "capture",
-		    "too many interfaces: packets of this one count wherever they are seen "
+		    "too many interfaces: packets of this one count wherever they are "
+		    "seen "
 		    "first ifindex=%u",
 		    command->ifindex);
 	if (!by_interface || !is_captured_by_itself(command->point))
@@ -101,8 +103,8 @@ static void
 run_zoom(struct ew_worker *worker, const struct ew_capture_pair *pairs, size_t count)
 {
 	struct ew_addr a[EW_CAPTURE_ZOOM_MAX], b[EW_CAPTURE_ZOOM_MAX];
-	const int rc = ew_source_set_filter(worker->source, worker->conf.capture.profile,
-	    pairs, count);
+	const int rc = ew_source_set_filter(worker->source,
+	    worker->conf.capture.profile, pairs, count);
 
 	if (rc) {
 		ew_log(EW_LOG_UNUSUAL, "capture",
@@ -204,7 +206,8 @@ int
 ew_worker_set_zoom(struct ew_worker *worker, const struct ew_capture_pair *pairs,
     size_t count)
 {
-	const struct command command = { .kind = COMMAND_ZOOM, .count = (uint32_t)count };
+	const struct command command = { .kind = COMMAND_ZOOM,
+		.count = (uint32_t)count };
 
 	if (count > EW_CAPTURE_ZOOM_MAX)
 		return EW_ERR_LIMIT;

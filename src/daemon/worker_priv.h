@@ -11,7 +11,7 @@
 #include "daemon/worker_clock.h"
 #include "decode/packet.h"
 
-#define WORKER_FRAMES 128	   /* read at once */
+#define WORKER_FRAMES 128	/* read at once */
 #define WORKER_COUNTER_WORDS 64 /* of one set */
 
 /* Events that did not fit while stopping; memory may be had then. */
@@ -33,8 +33,8 @@ struct ew_worker {
 	/* loop's */
 	pthread_t thread;
 	bool is_running;
-	int64_t joined_ns;  /* leader: when */
-	unsigned n_opened;  /* leader: how many of its group */
+	int64_t joined_ns; /* leader: when */
+	unsigned n_opened; /* leader: how many of its group */
 	const void *peeked;
 	uint64_t copies[EW_WORKER_COUNTER_SETS][WORKER_COUNTER_WORDS];
 
@@ -45,10 +45,10 @@ struct ew_worker {
 	struct ew_clock_watch clock;
 	struct ew_worker_stats stats;
 	int64_t mark_ns;
-	int64_t next_tick_ns; /* CLOCK_MONOTONIC */
-	int64_t wait_left_ns; /* what it may still wait for a full ring in this tick */
-	struct ew_clocks tick;	   /* of the last tick, for where a gap begins */
-	uint64_t drops_said[3];	   /* kernel, interface, ring: of which a gap has told */
+	int64_t next_tick_ns;  /* CLOCK_MONOTONIC */
+	int64_t wait_left_ns;  /* what it may still wait for a full ring in this tick */
+	struct ew_clocks tick; /* of the last tick, for where a gap begins */
+	uint64_t drops_said[3]; /* kernel, interface, ring: of which a gap has told */
 	bool is_finishing;
 	struct worker_rest rest;
 	struct ew_frame frames[WORKER_FRAMES];

@@ -12,8 +12,11 @@
 #include "daemon/worker.h"
 #include "daemon/worker_priv.h"
 
-#define COUNTER(field, unit_text, gauge, text) \
-	{ "capture_" #field, unit_text, text, offsetof(struct ew_worker_stats, field), gauge }
+#define COUNTER(field, unit_text, gauge, text)                     \
+	{                                                          \
+		"capture_" #field, unit_text, text,                \
+		    offsetof(struct ew_worker_stats, field), gauge \
+	}
 
 static const struct ew_counter counters[] = {
 	COUNTER(frames, "packets", 0, "packets read from the kernel's ring"),
@@ -22,10 +25,12 @@ static const struct ew_counter counters[] = {
 	    "packets lost because the kernel's ring was full: raise capture.ring_size"),
 	COUNTER(interface_drops, "packets", 0, "packets lost in an interface"),
 	COUNTER(events, "events", 0, "flow events made"),
-	COUNTER(event_drops, "events", 0, "flow events lost because the loop was too slow"),
+	COUNTER(event_drops, "events", 0,
+	    "flow events lost because the loop was too slow"),
 	COUNTER(event_waits, "events", 0, "flow events that waited for the loop"),
 	COUNTER(gaps, "events", 0, "times packets were lost or the clock jumped"),
-	COUNTER(cpu_ns, "ns", 0, "processor time of capture, decoding and flow tracking"),
+	COUNTER(cpu_ns, "ns", 0,
+	    "processor time of capture, decoding and flow tracking"),
 };
 
 /* decode and flow have their own sets; these stand in ew_worker_stats for the summary. */
@@ -41,7 +46,8 @@ worker_set(const struct ew_worker *worker)
 }
 
 static void
-describe(const struct ew_worker *worker, struct ew_counter_set sets[EW_WORKER_COUNTER_SETS])
+describe(const struct ew_worker *worker,
+    struct ew_counter_set sets[EW_WORKER_COUNTER_SETS])
 {
 	sets[0] = worker_set(worker);
 	sets[1] = ew_decoder_counters(worker->decoder);
@@ -72,8 +78,8 @@ worker_publish(struct ew_worker *worker)
 	describe(worker, sets);
 	for (size_t s = 1; s < EW_WORKER_COUNTER_SETS; s++)
 		for (size_t i = 0; i < sets[s].count; i++)
-			atomic_store_explicit(
-			    &worker->published[s][word_of(&sets[s].counters[i])],
+			atomic_store_explicit(&worker->published[s][word_of(
+						  &sets[s].counters[i])],
 			    ew_counter_value(&sets[s], i), memory_order_relaxed);
 	uint64_t words[sizeof(worker->stats) / sizeof(uint64_t)];
 	memcpy(words, &worker->stats, sizeof(words));

@@ -30,7 +30,8 @@
 #define IDLE_LAG_NS (200 * EW_NS_PER_MS)
 #define WAIT_PER_TICK_NS (50 * EW_NS_PER_MS)
 #define WAIT_STEP_NS (200 * EW_NS_PER_US)
-#define LAST_BLOCK_NS (120 * EW_NS_PER_MS) /* until the kernel hands over an open block */
+#define LAST_BLOCK_NS \
+	(120 * EW_NS_PER_MS) /* until the kernel hands over an open block */
 #define READS_PER_TURN 32 /* 4,096 frames, then commands and the tick get their turn */
 
 static struct ew_clocks
@@ -112,7 +113,8 @@ say_gap(struct ew_worker *worker, uint8_t cause, uint64_t lost)
 {
 	const struct ew_gap_info gap = {
 		.from_ns = ew_clock_watch_correct(&worker->clock, worker->tick.real_ns),
-		.to_ns = ew_clock_watch_correct(&worker->clock, worker->clock.last.real_ns),
+		.to_ns =
+		    ew_clock_watch_correct(&worker->clock, worker->clock.last.real_ns),
 		.lost = lost,
 		.cause = cause,
 	};
@@ -193,8 +195,8 @@ read_frames(struct ew_worker *worker)
 {
 	for (int i = 0; i < READS_PER_TURN; i++) {
 		size_t count;
-		const int rc = ew_source_read(worker->source, worker->frames, WORKER_FRAMES,
-		    &count);
+		const int rc = ew_source_read(worker->source, worker->frames,
+		    WORKER_FRAMES, &count);
 		if (rc) {
 			fail(worker);
 			return true;
@@ -222,7 +224,8 @@ tick(struct ew_worker *worker, bool is_drained)
 	say_drops(worker);
 	if (is_drained) {
 		const struct ew_mono mark = {
-			ew_clock_watch_correct(&worker->clock, now.real_ns) - IDLE_LAG_NS,
+			ew_clock_watch_correct(&worker->clock, now.real_ns) -
+			    IDLE_LAG_NS,
 		};
 		ew_flow_table_expire(worker->table, mark);
 		move_mark(worker, mark.ns);
@@ -238,7 +241,8 @@ wait_for_work(struct ew_worker *worker, bool has_source)
 {
 	struct pollfd fds[2] = {
 		{ .fd = worker->command_fd, .events = POLLIN },
-		{ .fd = has_source ? ew_source_fd(worker->source) : -1, .events = POLLIN },
+		{ .fd = has_source ? ew_source_fd(worker->source) : -1,
+		    .events = POLLIN },
 	};
 	const int64_t left_ns = worker->next_tick_ns - ew_ticks_ns();
 	const int64_t left_ms = (left_ns + EW_NS_PER_MS - 1) / EW_NS_PER_MS;
