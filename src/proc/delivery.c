@@ -145,7 +145,8 @@ jitter(void)
 {
 	uint32_t r = 0;
 
-	(void)getrandom(&r, sizeof(r), GRND_NONBLOCK);
+	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != (ssize_t)sizeof(r))
+		r = 0;
 	return 0.75 + 0.5 * (double)r / 4294967296.0;
 }
 

@@ -25,6 +25,15 @@
 static const struct ew_webhook_kind *const kinds[EW_WEBHOOK_TYPES] = {
 	[EW_WEBHOOK_GENERIC] = &ew_webhook_generic,
 	[EW_WEBHOOK_SLACK] = &ew_webhook_slack,
+	[EW_WEBHOOK_TEAMS] = &ew_webhook_teams,
+	[EW_WEBHOOK_DISCORD] = &ew_webhook_discord,
+	[EW_WEBHOOK_MATTERMOST] = &ew_webhook_mattermost,
+	[EW_WEBHOOK_GOOGLECHAT] = &ew_webhook_googlechat,
+	[EW_WEBHOOK_TELEGRAM] = &ew_webhook_telegram,
+	[EW_WEBHOOK_PAGERDUTY] = &ew_webhook_pagerduty,
+	[EW_WEBHOOK_ALERTMANAGER] = &ew_webhook_alertmanager,
+	[EW_WEBHOOK_SYSLOG] = &ew_webhook_syslog,
+	[EW_WEBHOOK_FALCOSIDEKICK] = &ew_webhook_falcosidekick,
 };
 
 const struct ew_webhook_kind *
@@ -45,7 +54,7 @@ int
 ew_webhook_type_parse(const char *name, enum ew_webhook_type *ret_type)
 {
 	for (unsigned i = 0; i < EW_WEBHOOK_TYPES; i++) {
-		if (kinds[i] && strcmp(kinds[i]->name, name) == 0) {
+		if (strcmp(kinds[i]->name, name) == 0) {
 			*ret_type = (enum ew_webhook_type)i;
 			return 0;
 		}
@@ -260,12 +269,8 @@ out:
  * is being rotated comes back). A 3xx is a redirect we do not follow: a wrong address.
  */
 enum ew_webhook_verdict
-ew_webhook_judge(enum ew_webhook_type type, long status, const char *body)
+ew_webhook_judge_status(long status)
 {
-	const struct ew_webhook_kind *kind = ew_webhook_kind(type);
-
-	if (kind && kind->judge)
-		return kind->judge(status, body);
 	if (status >= 200 && status < 300)
 		return EW_WEBHOOK_OK;
 	if (status == 404 || status == 410)
@@ -274,6 +279,15 @@ ew_webhook_judge(enum ew_webhook_type type, long status, const char *body)
 	    status == 425 || status == 429 || status < 400 || status >= 500)
 		return EW_WEBHOOK_RETRY;
 	return EW_WEBHOOK_DEAD;
+}
+
+enum ew_webhook_verdict
+ew_webhook_judge(enum ew_webhook_type type, long status, const char *body)
+{
+	const struct ew_webhook_kind *kind = ew_webhook_kind(type);
+
+	return kind && kind->judge ? kind->judge(status, body)
+				   : ew_webhook_judge_status(status);
 }
 
 bool

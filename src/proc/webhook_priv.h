@@ -48,6 +48,7 @@ extern const struct ew_webhook_kind ew_webhook_alertmanager;
 extern const struct ew_webhook_kind ew_webhook_syslog;
 extern const struct ew_webhook_kind ew_webhook_falcosidekick;
 
+enum ew_webhook_verdict ew_webhook_judge_status(long status);
 const struct ew_webhook_kind *ew_webhook_kind(enum ew_webhook_type type);
 
 /* --- webhook_words.c: what all of them say ---------------------------------------------------- */
@@ -61,10 +62,15 @@ enum ew_webhook_markup {
 	EW_MARKUP_SLACK,    /* & < > as entities: no link, no mention */
 	EW_MARKUP_MARKDOWN, /* \ before what means something; @ and # broken up */
 	EW_MARKUP_HTML,	    /* & < > " as entities */
+	EW_MARKUP_QUOTES, /* < > as single quotation marks: Google Chat has no escapes */
 };
 /* Append at most max_chars characters of s, neutralised. */
 void ew_webhook_words(struct ew_text *text, enum ew_webhook_markup markup,
     const char *s, size_t max_chars);
+
+/* Cut what stands in text to max_chars characters, the last one an ellipsis. */
+void ew_webhook_clip(struct ew_text *text, size_t max_chars);
+size_t ew_webhook_length(const char *s); /* in characters */
 
 /* "PAGE", "NOTIFY"; "resolved", "update 2": the tag line in front of a title. */
 const char *ew_webhook_tier(

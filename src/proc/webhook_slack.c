@@ -17,6 +17,9 @@
 #include "base/time.h"
 
 #define M EW_MARKUP_SLACK
+#define SECTION_MAX 2400 /* four of them stay below the total */
+#define HEADER_MAX 150
+#define CONTEXT_MAX 1500
 
 static json_t *
 section(struct ew_text *text)
@@ -24,6 +27,7 @@ section(struct ew_text *text)
 	json_t *block = json_object();
 	json_t *mrkdwn = json_object();
 
+	ew_webhook_clip(text, SECTION_MAX);
 	(void)json_object_set_new(mrkdwn, "type", json_string("mrkdwn"));
 	(void)json_object_set_new(mrkdwn, "text", ew_webhook_json(text));
 	(void)json_object_set_new(block, "type", json_string("section"));
@@ -39,6 +43,7 @@ header(const struct ew_message *m, struct ew_text *text)
 
 	ew_text_addf(text, "%s \xc2\xb7 ", ew_webhook_badge(m));
 	ew_webhook_words(text, EW_MARKUP_PLAIN, m->title, 130);
+	ew_webhook_clip(text, HEADER_MAX);
 	(void)json_object_set_new(plain, "type", json_string("plain_text"));
 	(void)json_object_set_new(plain, "text", ew_webhook_json(text));
 	(void)json_object_set_new(plain, "emoji", json_false());
@@ -73,6 +78,7 @@ context(const struct ew_message *m, struct ew_text *text)
 	ew_text_add(text, ew_wall_format((struct ew_wall){ m->created_us }, time));
 	if (m->gaps)
 		ew_text_add(text, " \xc2\xb7 coverage reduced: capture had gaps");
+	ew_webhook_clip(text, CONTEXT_MAX);
 	(void)json_object_set_new(mrkdwn, "type", json_string("mrkdwn"));
 	(void)json_object_set_new(mrkdwn, "text", ew_webhook_json(text));
 	(void)json_array_append_new(elements, mrkdwn);

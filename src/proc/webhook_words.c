@@ -71,6 +71,8 @@ add_char(struct ew_text *text, enum ew_webhook_markup markup, uint32_t c,
 		ew_text_add(text, "&gt;");
 	} else if (markup == EW_MARKUP_HTML && c == '"') {
 		ew_text_add(text, "&quot;");
+	} else if (markup == EW_MARKUP_QUOTES && (c == '<' || c == '>')) {
+		ew_text_add(text, c == '<' ? "\xe2\x80\xb9" : "\xe2\x80\xba");
 	} else if (c == 0xfffd) {
 		ew_text_add(text, "\xef\xbf\xbd");
 	} else {
@@ -101,6 +103,30 @@ ew_webhook_words(struct ew_text *text, enum ew_webhook_markup markup, const char
 		}
 		add_char(text, markup, c, p, size);
 	}
+}
+
+size_t
+ew_webhook_length(const char *s)
+{
+	size_t size, count = 0;
+
+	for (; *s; s += size, count++)
+		(void)next_char(s, &size);
+	return count;
+}
+
+void
+ew_webhook_clip(struct ew_text *text, size_t max_chars)
+{
+	size_t size, at = 0;
+
+	if (text->length == 0 || ew_webhook_length(text->text) <= max_chars)
+		return;
+	for (size_t i = 0; i + 1 < max_chars; i++, at += size)
+		(void)next_char(text->text + at, &size);
+	text->text[at] = '\0';
+	text->length = at;
+	ew_text_add(text, ELLIPSIS);
 }
 
 const char *
