@@ -340,7 +340,8 @@ ew_outside_webhook_test(struct ew_outside *o, const char *target, uint64_t *ret_
 	uint64_t id = 0;
 
 	/* High bit set: never the id of a message of core's outbox under way. */
-	(void)getrandom(&id, sizeof(id), GRND_NONBLOCK);
+	if (getrandom(&id, sizeof(id), GRND_NONBLOCK) != (ssize_t)sizeof(id))
+		id = (uint64_t)ew_ticks_ns();
 	m->id = id | UINT64_C(1) << 63;
 	m->kind = EW_MSG_TEST;
 	m->tier = EW_TIER_NOTIFY;
