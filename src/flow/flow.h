@@ -30,7 +30,6 @@ typedef void ew_flow_sink(void *context, const struct ew_flow_event *event);
 
 struct ew_flow_timeouts {
 	int64_t tcp_attempt_ns;	    /* SYN without any answer; 5 s */
-	int64_t tcp_opening_ns;	    /* not established, answered or mid-stream; 60 s */
 	int64_t tcp_idle_ns;	    /* established; 300 s (connections: 24 h) */
 	int64_t tcp_interactive_ns; /* the same on ports 21, 22, 23, 513; 1 h (24 h) */
 	int64_t tcp_close_ns;	    /* after both sides closed or one reset; 5 s */
