@@ -57,9 +57,7 @@ embed(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	}
 	if (text->length)
 		ew_text_add(text, "\n");
-	ew_text_add(text, "`");
-	ew_webhook_command(m, text);
-	ew_text_add(text, "`");
+	ew_webhook_commands(m, "`", "`", text);
 	ew_webhook_clip(text, 2500);
 	(void)json_object_set_new(json, "description", ew_webhook_json(text));
 	(void)json_object_set_new(json, "color", json_integer(ew_webhook_colour(m)));
@@ -81,8 +79,10 @@ embed(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	(void)json_object_set_new(json, "fields", fields);
 	ew_webhook_words(text, EW_MARKUP_PLAIN, m->node, 63);
 	ew_text_addf(text, " \xc2\xb7 score %d", m->score);
-	if (m->techniques[0])
-		ew_text_addf(text, " \xc2\xb7 %.120s", m->techniques);
+	if (m->techniques[0]) {
+		ew_text_add(text, " \xc2\xb7 ");
+		ew_webhook_words(text, M, m->techniques, 120);
+	}
 	if (m->gaps)
 		ew_text_add(text, " \xc2\xb7 coverage reduced");
 	(void)json_object_set_new(footer, "text", ew_webhook_json(text));

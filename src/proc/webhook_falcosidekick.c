@@ -53,8 +53,11 @@ tags_of(const struct ew_message *m)
 	(void)json_array_append_new(tags, json_string("network"));
 	for (const char *p = m->techniques; *p;) {
 		const size_t length = strcspn(p, ", ");
+		char tag[64];
+		(void)snprintf(tag, sizeof(tag), "%.*s", (int)length, p);
 		if (length)
-			(void)json_array_append_new(tags, json_stringn(p, length));
+			(void)json_array_append_new(tags,
+			    ew_webhook_jwords(P, tag, 32));
 		p += length + strspn(p + length, ", ");
 	}
 	return tags;

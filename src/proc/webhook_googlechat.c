@@ -51,9 +51,8 @@ add_words(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	if (m->gaps)
 		ew_text_add(text, "\ncoverage reduced: capture had gaps");
 	ew_webhook_clip(text, 7000);
-	ew_text_add(text, "\n`");
-	ew_webhook_command(m, text);
-	ew_text_add(text, "`");
+	ew_text_add(text, "\n");
+	ew_webhook_commands(m, "`", "`", text);
 	if (conf->link[0] && m->incident_id) {
 		ew_text_add(text, " <");
 		ew_webhook_link(conf, m, text);

@@ -59,13 +59,14 @@ attachment(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	add_line(text, "Posture", m->posture, 128);
 	add_line(text, "Harmless if", m->benign, 256);
 	ew_webhook_clip(text, 6500);
-	ew_text_add(text, "\n`");
-	ew_webhook_command(m, text);
-	ew_text_add(text, "`");
+	ew_text_add(text, "\n");
+	ew_webhook_commands(m, "`", "`", text);
 	(void)json_object_set_new(json, "text", ew_webhook_json(text));
 	ew_webhook_words(text, EW_MARKUP_PLAIN, m->node, 63);
-	ew_text_addf(text, " \xc2\xb7 score %d \xc2\xb7 %.120s \xc2\xb7 %s", m->score,
-	    m->techniques, ew_wall_format((struct ew_wall){ m->created_us }, time));
+	ew_text_addf(text, " \xc2\xb7 score %d \xc2\xb7 ", m->score);
+	ew_webhook_words(text, M, m->techniques, 120);
+	ew_text_addf(text, " \xc2\xb7 %s",
+	    ew_wall_format((struct ew_wall){ m->created_us }, time));
 	if (m->gaps)
 		ew_text_add(text, " \xc2\xb7 coverage reduced");
 	(void)json_object_set_new(json, "footer", ew_webhook_json(text));

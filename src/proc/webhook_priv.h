@@ -84,6 +84,9 @@ const char *ew_webhook_event(const struct ew_message *message);
 unsigned ew_webhook_colour(const struct ew_message *message);
 /* "eastwatch explain 4f2a..." */
 void ew_webhook_command(const struct ew_message *message, struct ew_text *text);
+/* The same between open and close, and what to do about it on a second line. */
+void ew_webhook_commands(const struct ew_message *message, const char *open,
+    const char *close, struct ew_text *text);
 /* "1 234" target lines, "and 17 more" included. */
 void ew_webhook_targets(struct ew_text *text, enum ew_webhook_markup markup,
     const struct ew_message *message, const char *bullet);

@@ -118,9 +118,7 @@ incident_blocks(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	labelled(text, "Posture", m->posture, 128);
 	labelled(text, "Harmless if", m->benign, 256);
 	append(blocks, text);
-	ew_text_add(text, "`");
-	ew_webhook_command(m, text);
-	ew_text_add(text, "`");
+	ew_webhook_commands(m, "`", "`", text);
 	if (conf->link[0] && m->incident_id) {
 		ew_text_add(text, " \xc2\xb7 <");
 		ew_webhook_link(conf, m, text);

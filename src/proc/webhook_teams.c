@@ -99,7 +99,7 @@ card_body(const struct ew_message *m, struct ew_text *text)
 	(void)json_object_set_new(set, "type", json_string("FactSet"));
 	(void)json_object_set_new(set, "facts", facts);
 	(void)json_array_append_new(body, set);
-	ew_webhook_command(m, text);
+	ew_webhook_commands(m, "", "", text);
 	json_t *command = block(ew_webhook_json(text));
 	(void)json_object_set_new(command, "fontType", json_string("Monospace"));
 	(void)json_array_append_new(body, command);

@@ -45,9 +45,8 @@ add_words(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	ew_text_addf(&part, "<b>%s</b> \xc2\xb7 ", ew_webhook_badge(m));
 	ew_webhook_words(&part, M, m->title, 256);
 	add_part(text, &part);
-	ew_text_add(&part, "\n<code>");
-	ew_webhook_command(m, &part);
-	ew_text_add(&part, "</code>");
+	ew_text_add(&part, "\n");
+	ew_webhook_commands(m, "<code>", "</code>", &part);
 	add_part(text, &part);
 	add_line(text, &part, "Path", m->path, 500);
 	if (m->n_targets) {

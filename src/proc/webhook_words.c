@@ -221,6 +221,22 @@ ew_webhook_command(const struct ew_message *message, struct ew_text *text)
 }
 
 void
+ew_webhook_commands(const struct ew_message *message, const char *open,
+    const char *close, struct ew_text *text)
+{
+	ew_text_add(text, open);
+	ew_webhook_command(message, text);
+	ew_text_add(text, close);
+	if (!message->incident_id || message->kind == EW_MSG_RESOLVED)
+		return;
+	ew_text_addf(text,
+	    "\nharmless, forbidden, or not now: %seastwatch baseline "
+	    "accept|deny|snooze "
+	    "%016" PRIx64 "%s",
+	    open, message->incident_id, close);
+}
+
+void
 ew_webhook_targets(struct ew_text *text, enum ew_webhook_markup markup,
     const struct ew_message *message, const char *bullet)
 {

@@ -8,3 +8,5 @@ tests_proc_check_proc_SOURCES += %D%/test_docker_parse.c
 tests_proc_check_proc_SOURCES += %D%/test_inventory.c
 tests_proc_check_proc_SOURCES += %D%/test_message.c
 tests_proc_check_proc_SOURCES += %D%/test_peer.c
+tests_proc_check_proc_SOURCES += %D%/test_delivery.c
+tests_proc_check_proc_SOURCES += %D%/test_webhook.c
