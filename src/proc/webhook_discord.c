@@ -77,7 +77,7 @@ embed(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	add_line(text, "Harmless if", m->benign, 256);
 	add_field(fields, "Context", text, 1000);
 	(void)json_object_set_new(json, "fields", fields);
-	ew_webhook_words(text, EW_MARKUP_PLAIN, m->node, 63);
+	ew_webhook_words(text, M, m->node, 63);
 	ew_text_addf(text, " \xc2\xb7 score %d", m->score);
 	if (m->techniques[0]) {
 		ew_text_add(text, " \xc2\xb7 ");

@@ -29,7 +29,7 @@ attachment(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	json_t *json = json_object();
 
 	ew_text_addf(text, "%s: ", ew_webhook_badge(m));
-	ew_webhook_words(text, EW_MARKUP_PLAIN, m->title, 256);
+	ew_webhook_words(text, M, m->title, 256);
 	(void)json_object_set_new(json, "fallback", ew_webhook_json(text));
 	(void)snprintf(colour, sizeof(colour), "#%06x",
 	    ew_webhook_colour(m) & 0xffffffU);
@@ -62,7 +62,7 @@ attachment(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	ew_text_add(text, "\n");
 	ew_webhook_commands(m, "`", "`", text);
 	(void)json_object_set_new(json, "text", ew_webhook_json(text));
-	ew_webhook_words(text, EW_MARKUP_PLAIN, m->node, 63);
+	ew_webhook_words(text, M, m->node, 63);
 	ew_text_addf(text, " \xc2\xb7 score %d \xc2\xb7 ", m->score);
 	ew_webhook_words(text, M, m->techniques, 120);
 	ew_text_addf(text, " \xc2\xb7 %s",
