@@ -55,6 +55,13 @@ compare(const void *a, const void *b)
 }
 
 static void
+sort(struct edge_set *set)
+{
+	if (set->n > 0)
+		qsort(set->edges, set->n, sizeof(*set->edges), compare);
+}
+
+static void
 take_edge(void *context, const char *src, const char *dst, const struct ew_edge *edge)
 {
 	char proto[EW_NUMBER_TEXT], port[16];
@@ -173,8 +180,8 @@ ew_baseline_diff(const struct ew_args *args)
 		    ew_writer_new(&conf, "eastwatch.baseline_diff/1", columns, 4);
 
 		take_rows(&here, &rows);
-		qsort(file.edges, file.n, sizeof(*file.edges), compare);
-		qsort(here.edges, here.n, sizeof(*here.edges), compare);
+		sort(&file);
+		sort(&here);
 		merge(writer, &file, &here);
 		if (ew_args_has(args, "exit-code") && ew_writer_rows(writer) > 0)
 			code = EW_EXIT_MATCHED;

@@ -231,15 +231,12 @@ mark_diff(struct ew_map *map, const char *text)
 	for (size_t i = 0; i < map->n_links; i++) {
 		struct ew_map_link *l = &map->links[i];
 
-		if (l->first_us > b) {
-			l->is_shown = false;
-		} else if (l->first_us > a) {
+		if (l->first_us > a && l->first_us <= b)
 			l->change = EW_MAP_CAME;
-		} else if (l->last_us <= a) {
+		else if (l->first_us <= a && l->last_us <= a)
 			l->change = EW_MAP_WENT;
-		} else {
+		else
 			l->is_shown = false;
-		}
 	}
 	return EW_EXIT_OK;
 }

@@ -149,21 +149,22 @@ add_filter(struct ew_list *list, const struct ew_given *given)
 static int
 add_where(struct ew_list *list, const struct ew_given *given, char **next)
 {
-	const size_t length = strcspn(given->value, "=<>");
+	const char *text = given->value ? given->value : "";
+	const size_t length = strcspn(text, "=<>");
 	char *field = *next;
 
-	if (length == 0 || !given->value[length])
+	if (length == 0 || !text[length])
 		return ew_complain(EW_EXIT_USAGE,
 		    "--where %s: write COLUMN=VALUE, COLUMN>N or COLUMN<N",
 		    given->value);
-	memcpy(field, given->value, length);
+	memcpy(field, text, length);
 	field[length] = '\0';
 	*next += length + 1;
 	if (ew_view_field(list->query.view, field) < 0)
 		return ew_complain(EW_EXIT_USAGE,
-		    "--where %s: there is no column \"%s\" in %s", given->value, field,
+		    "--where %s: there is no column \"%s\" in %s", text, field,
 		    ew_view_info(list->query.view)->name);
-	const char *value = given->value + length;
+	const char *value = text + length;
 	if (*value == '=')
 		value++;
 	if (!ew_list_add_term(list, field, value, EW_SIDE_ANY, given->is_negated))
@@ -203,21 +204,22 @@ static int
 take(struct ew_list *list, const struct ew_given *given, char **where)
 {
 	const char *name = given->option->name;
-	int64_t number;
+	const char *value = given->value ? given->value : "";
+	int64_t number = 0;
 	int code = EW_EXIT_OK;
 
 	if (!given->option->group)
 		return EW_EXIT_OK; /* the verb's own */
 	if (strcmp(name, "since") == 0)
-		return ew_option_time(name, given->value, &list->query.since_us);
+		return ew_option_time(name, value, &list->query.since_us);
 	if (strcmp(name, "until") == 0)
-		return ew_option_time(name, given->value, &list->query.until_us);
+		return ew_option_time(name, value, &list->query.until_us);
 	if (strcmp(name, "by") == 0)
-		return add_group(list, given->value);
+		return add_group(list, value);
 	if (strcmp(name, "where") == 0)
 		return add_where(list, given, where);
 	if (strcmp(name, "last") == 0) {
-		code = ew_option_number(name, given->value, 0, 1000000000, &number);
+		code = ew_option_number(name, value, 0, 1000000000, &number);
 		if (!code)
 			list->query.last = (size_t)number;
 		return code;

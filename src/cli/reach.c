@@ -276,6 +276,32 @@ first_edge(const struct ew_reach *r, size_t node)
 	return low;
 }
 
+/* The nearest node that is reached and not done; EW_REACH_NONE when none is left. */
+static size_t
+nearest(const struct ew_reach *r, const struct ew_reach_step *steps, const bool *done)
+{
+	size_t at = EW_REACH_NONE;
+
+	for (size_t i = 0; i < r->n_nodes; i++)
+		if (!done[i] && steps[i].is_reached &&
+		    (at == EW_REACH_NONE || is_better(&steps[i], &steps[at])))
+			at = i;
+	return at;
+}
+
+static void
+relax_all(const struct ew_reach *r, struct ew_reach_step *steps, const bool *done,
+    size_t at, bool allow_open)
+{
+	for (size_t e = first_edge(r, at); e < r->n_edges && r->edges[e].from == at;
+	     e++)
+		if (r->edges[e].is_used)
+			relax(steps, at, r->edges[e].to, e, false);
+	for (size_t i = 0; allow_open && i < r->n_nodes; i++)
+		if (!done[i] && ew_reach_shared_network(r, at, i))
+			relax(steps, at, i, EW_REACH_NONE, true);
+}
+
 /* Dijkstra over (open hops, hops); the graph is small, so the queue is a scan. */
 void
 ew_reach_search(const struct ew_reach *r, size_t start, bool allow_open,
@@ -287,26 +313,12 @@ ew_reach_search(const struct ew_reach *r, size_t start, bool allow_open,
 		ret_steps[i] = (struct ew_reach_step){ .from = EW_REACH_NONE,
 			.edge = EW_REACH_NONE };
 	ret_steps[start].is_reached = true;
-	for (;;) {
-		size_t at = EW_REACH_NONE;
-
-		for (size_t i = 0; i < r->n_nodes; i++)
-			if (!done[i] && ret_steps[i].is_reached &&
-			    (at == EW_REACH_NONE ||
-				is_better(&ret_steps[i], &ret_steps[at])))
-				at = i;
-		if (at == EW_REACH_NONE)
-			break;
+	for (size_t at = nearest(r, ret_steps, done); at != EW_REACH_NONE;
+	     at = nearest(r, ret_steps, done)) {
 		done[at] = true;
-		if (at != start && strcmp(r->nodes[at].cls, "workload") != 0)
-			continue;
-		for (size_t e = first_edge(r, at);
-		     e < r->n_edges && r->edges[e].from == at; e++)
-			if (r->edges[e].is_used)
-				relax(ret_steps, at, r->edges[e].to, e, false);
-		for (size_t i = 0; allow_open && i < r->n_nodes; i++)
-			if (!done[i] && ew_reach_shared_network(r, at, i))
-				relax(ret_steps, at, i, EW_REACH_NONE, true);
+		/* What is no workload is an end: what lies behind it is unknown. */
+		if (at == start || strcmp(r->nodes[at].cls, "workload") == 0)
+			relax_all(r, ret_steps, done, at, allow_open);
 	}
 	free(done);
 }
