@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each .c and .h file of this folder has a line here: libew_cli_a_SOURCES += %D%/name.c
 # (then just run make). Unit tests: tests/cli/local.mk. Libraries: the layers in Makefile.am.
-libew_cli_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
+libew_cli_a_CPPFLAGS = $(AM_CPPFLAGS) -DEW_DEMO_DIR='"$(pkgdatadir)/demo"' -DEW_DEMO_SRCDIR='"$(abs_top_srcdir)/contrib/demo"' $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 libew_cli_a_SOURCES =
 libew_cli_a_SOURCES += %D%/args.c
 libew_cli_a_SOURCES += %D%/baseline.c
@@ -46,6 +46,9 @@ libew_cli_a_SOURCES += %D%/place.c
 libew_cli_a_SOURCES += %D%/place.h
 libew_cli_a_SOURCES += %D%/reach.c
 libew_cli_a_SOURCES += %D%/reach.h
+libew_cli_a_SOURCES += %D%/demo.c
+libew_cli_a_SOURCES += %D%/replay.c %D%/replay_priv.h
+libew_cli_a_SOURCES += %D%/replay_setup.c
 libew_cli_a_SOURCES += %D%/rows.c
 libew_cli_a_SOURCES += %D%/rows.h
 libew_cli_a_SOURCES += %D%/sha256.c
