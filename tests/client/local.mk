@@ -4,3 +4,4 @@
 tests_client_check_client_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS)
 tests_client_check_client_LDADD = $(test_ldadd) $(client_ldadd)
 tests_client_check_client_SOURCES =
+tests_client_check_client_SOURCES += %D%/test_client.c
