@@ -12,7 +12,9 @@ extern const struct ew_detector ew_detector_scan, ew_detector_scan_slow,
     ew_detector_new_edge, ew_detector_new_port, ew_detector_sensitive_access,
     ew_detector_arp_sweep, ew_detector_arp_spoof, ew_detector_l2_rogue,
     ew_detector_source_spoof, ew_detector_ghost, ew_detector_role_reversal,
-    ew_detector_new_workload, ew_detector_coverage;
+    ew_detector_new_workload, ew_detector_coverage, ew_detector_fanout,
+    ew_detector_flood, ew_detector_replica_divergence, ew_detector_pivot_chain,
+    ew_detector_beacon;
 
 const struct ew_detector *const ew_detectors[] = {
 	&ew_detector_scan,
@@ -30,6 +32,11 @@ const struct ew_detector *const ew_detectors[] = {
 	&ew_detector_sensitive_access,
 	&ew_detector_role_reversal,
 	&ew_detector_new_workload,
+	&ew_detector_replica_divergence,
+	&ew_detector_pivot_chain,
+	&ew_detector_fanout,
+	&ew_detector_flood,
+	&ew_detector_beacon,
 	&ew_detector_coverage,
 	NULL,
 };

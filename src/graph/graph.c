@@ -367,6 +367,8 @@ feed_edge(struct ew_graph *g, const struct ew_contact *c, struct ew_mono now,
 	uint32_t dst = ew_graph_node_of(g, c->dst.workload, now);
 
 	j->src_key = source_key(g, c, src);
+	j->src_hash = src ? node_at(g, src)->name_hash : 0;
+	j->dst_hash = dst ? node_at(g, dst)->name_hash : 0;
 	if (!src || !dst)
 		return;
 	uint8_t proto = ev->tuple.proto;
@@ -431,6 +433,8 @@ ew_graph_feed(struct ew_graph *graph, const struct ew_contact *contact,
 		return;
 	}
 	ret_judgement->src_key = source_key(graph, contact, NONE);
+	ret_judgement->src_hash = ew_graph_name_hash(contact->src.workload->name);
+	ret_judgement->dst_hash = ew_graph_name_hash(contact->dst.workload->name);
 	bool is_dark = contact->dst.workload->cls == EW_PEER_DARK;
 	if (is_dark && (EDGE_KINDS & EW_FLOW_KIND_BIT(contact->ev->kind)))
 		ret_judgement->verdict = EW_VERDICT_NOVEL;

@@ -69,20 +69,18 @@ struct ew_counter_set ew_graph_counters(const struct ew_graph *graph);
 
 /* What the graph says about one contact, at the price of a probe. */
 struct ew_judgement {
-	struct ew_edge
-	    *edge; /* NULL: no edge kind (ARP, DNS ...), or the table is full */
-	uint64_t
-	    src_key; /* stable key of the source instance (of its workload if none) */
+	struct ew_edge *edge; /* NULL: no edge kind (ARP, DNS), or the table is full */
+	uint64_t src_key;     /* stable key of the source instance, else its workload */
+	uint64_t src_hash, dst_hash; /* of the two workloads' names */
 	uint8_t verdict;       /* enum ew_verdict, as of the flow's first contact */
 	uint8_t is_new_edge;   /* this event made the edge record */
 	uint8_t is_pair_known; /* another port of the same pair is baseline */
 	uint8_t
-	    is_suppressed; /* multicast, own namespace, known resolver: not for new-edge */
+	    is_suppressed;  /* multicast, own namespace, resolver: not for new-edge */
 	uint8_t is_frozen;  /* source learns nothing now */
-	uint8_t in_grace;   /* daemon (or capture) started less than grace_ns ago */
+	uint8_t in_grace;   /* the daemon started less than grace_ns ago */
 	int64_t dormant_ns; /* a baseline edge that came back after so long; else 0 */
-	uint64_t bytes
-	    [2]; /* UPDATE, CLOSE: what this flow added since its last such event */
+	uint64_t bytes[2]; /* UPDATE, CLOSE: what this flow added since the last such */
 };
 
 /*
