@@ -300,14 +300,6 @@ ew_pipeline_new(const struct ew_pipeline_conf *conf, const struct ew_pipeline_si
 	p->store = store;
 	if (sink)
 		p->sink = *sink;
-	p->identity = ew_identity_new(&conf->identity,
-	    &(struct ew_identity_sink){ .context = p,
-		.contact = on_contact,
-		.lifecycle = on_lifecycle,
-		.point = on_point,
-		.lease = on_lease,
-		.lookup_nat = p->sink.lookup_nat ? on_lookup_nat : NULL,
-		.read_addrs = p->sink.read_addrs ? on_read_addrs : NULL });
 	p->graph = ew_graph_new(&conf->graph,
 	    &(struct ew_graph_sink){ .context = p,
 		.decision = on_decision,
@@ -322,6 +314,15 @@ ew_pipeline_new(const struct ew_pipeline_conf *conf, const struct ew_pipeline_si
 		.message = on_message,
 		.freeze = on_freeze,
 		.describe = on_describe });
+	/* Last: it speaks of its standing peers from within new. */
+	p->identity = ew_identity_new(&conf->identity,
+	    &(struct ew_identity_sink){ .context = p,
+		.contact = on_contact,
+		.lifecycle = on_lifecycle,
+		.point = on_point,
+		.lease = on_lease,
+		.lookup_nat = p->sink.lookup_nat ? on_lookup_nat : NULL,
+		.read_addrs = p->sink.read_addrs ? on_read_addrs : NULL });
 	return p;
 }
 
