@@ -14,6 +14,7 @@ libew_daemon_a_SOURCES += %D%/worker_clock.c %D%/worker_clock.h
 libew_daemon_a_SOURCES += %D%/worker_command.c
 libew_daemon_a_SOURCES += %D%/worker_report.c
 libew_daemon_a_SOURCES += %D%/worker_thread.c
+libew_daemon_a_SOURCES += %D%/zoom.c %D%/zoom.h
 libew_daemon_a_SOURCES += %D%/conf_parts.c %D%/conf_parts.h
 libew_daemon_a_SOURCES += %D%/core.c %D%/core.h %D%/core_priv.h
 libew_daemon_a_SOURCES += %D%/core_control.c

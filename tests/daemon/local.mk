@@ -5,5 +5,6 @@ tests_daemon_check_daemon_CPPFLAGS = $(test_cppflags) $(YAML_CFLAGS) $(CAPNG_CFL
 tests_daemon_check_daemon_LDADD = $(test_ldadd) $(daemon_ldadd)
 tests_daemon_check_daemon_SOURCES =
 tests_daemon_check_daemon_SOURCES += %D%/test_worker_clock.c
+tests_daemon_check_daemon_SOURCES += %D%/test_zoom.c
 tests_daemon_check_daemon_SOURCES += %D%/test_config.c
 tests_daemon_check_daemon_SOURCES += %D%/test_outbox.c
