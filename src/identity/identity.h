@@ -175,7 +175,13 @@ void ew_identity_runtime_gone(struct ew_identity *identity, const char *runtime,
 
 /* --- the pipeline ------------------------------------------------------------------------ */
 
-/* now: the pipeline's watermark, at least ev->ts_ns unless the event came late. */
+/*
+ * now: the pipeline's watermark, at least ev->ts_ns unless the event came late.
+ *
+ * Live, take events out of the ring first, then dispatch netlink, then feed them: all that
+ * the kernel said before a packet is then known before the packet, and an address that
+ * changed its owner a moment ago is attributed to the new one.
+ */
 void ew_identity_feed(struct ew_identity *identity, const struct ew_flow_event *ev,
     struct ew_mono now);
 /* Serve deadlines up to now; age out tombstones. Cheap when nothing is due. */

@@ -57,6 +57,7 @@ struct inst {
 	uint8_t start_known; /* started is a fact, not the time of first sight */
 	uint8_t is_fallback; /* made by identity, no runtime knows it */
 	uint8_t host_network;
+	uint8_t has_past; /* it is a member of an ended seat, too */
 	uint8_t n_labels, n_ifaces, n_published;
 	int32_t pid;
 	uint64_t labels_hash;
@@ -449,6 +450,7 @@ void ew_seat_match(struct ew_identity *identity, struct seat *seat, struct lease
     struct ew_mono now);
 void ew_seat_prune(struct ew_identity *identity, struct ew_mono before);
 void ew_seat_free_all(struct ew_identity *identity);
+void ew_seat_forget(struct ew_identity *identity, const struct inst *inst);
 void ew_seat_leave(struct seat *seat, const struct inst *inst);
 /* A member stopped; with the last one the leases end. */
 void ew_seat_member_stopped(struct ew_identity *identity, struct seat *seat,

@@ -105,8 +105,7 @@ ew_inst_new(struct ew_identity *identity, const char *cid, struct ew_mono now)
 void
 ew_inst_free(struct ew_identity *identity, struct inst *inst)
 {
-	if (inst->seat)
-		ew_seat_leave(inst->seat, inst);
+	ew_seat_forget(identity, inst);
 	if (inst->wl) {
 		TAILQ_REMOVE(&inst->wl->insts, inst, of_wl);
 		ew_wl_refresh(inst->wl);
@@ -431,7 +430,9 @@ ew_identity_instance(struct ew_identity *identity, const struct ew_instance_info
 		ew_inst_tell(identity, EW_LIFE_LABELS, inst, inst->wl, now);
 	if (inst->pub.stopped.ns == 0)
 		note_revision(identity, inst, not_after(inst->pub.started, now));
-	ew_seat_place(identity, inst, now);
+	/* The dead do not move. */
+	if (!inst->seat || (info->stopped.ns == 0 && inst->pub.stopped.ns == 0))
+		ew_seat_place(identity, inst, now);
 	if (info->stopped.ns)
 		ew_inst_stop(identity, inst, info->stopped, now);
 out:

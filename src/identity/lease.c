@@ -225,8 +225,8 @@ has_better_claim(const struct lease *a, const struct lease *b, struct ew_mono t)
 
 /* One lease in three roles, by where t lies. */
 static void
-consider(struct lease_found *f, struct lease *lease, struct ew_mono t,
-    struct lease **second)
+consider(const struct ew_identity *identity, struct lease_found *f, struct lease *lease,
+    struct ew_mono t, struct lease **second)
 {
 	if (is_live_at(lease->from, lease->to, t)) {
 		if (!f->live || has_better_claim(lease, f->live, t)) {
@@ -236,10 +236,11 @@ consider(struct lease_found *f, struct lease *lease, struct ew_mono t,
 			*second = lease;
 		}
 	} else if (lease->from.ns > t.ns) {
-		if (lease->from.ns - t.ns <= EW_LATE_NS &&
+		if (lease->from.ns - t.ns <= identity->conf.dark_grace_ns &&
 		    (!f->soon || lease->from.ns < f->soon->from.ns))
 			f->soon = lease;
-	} else if (!f->tomb || lease->to.ns > f->tomb->to.ns) {
+	} else if (!f->tomb || lease->from.ns > f->tomb->from.ns) {
+		/* The last to get it, not the last to be taken down. */
 		f->tomb = lease;
 	}
 }
@@ -266,7 +267,7 @@ ew_lease_find(const struct ew_identity *identity, const struct ew_addr *addr,
 			if (pass == 0)
 				best = fit > best ? fit : best;
 			else if (fit == best)
-				consider(&f, lease, t, &second);
+				consider(identity, &f, lease, t, &second);
 		}
 	if (f.tomb && t.ns - f.tomb->to.ns > identity->conf.tombstone_ns)
 		f.tomb = NULL;

@@ -246,6 +246,9 @@ dest_by_veth(struct job *job, const struct ew_addr *addr,
 	    : job->proof->dst_ifindex;
 	const struct ew_attr_port p = proven(job, ifindex);
 
+	if (p.is_missing)
+		return is_live_mode(job) &&
+		    ew_job_hold(job, WAIT_PORT, ifindex, job->t.ns + EW_LATE_NS);
 	if (!p.port || p.port->pub.kind != EW_IFACE_VETH || !p.port->seat)
 		return false;
 	/* A router answers with other people's addresses; it is not who was called. */

@@ -18,6 +18,9 @@
 #include "base/text.h"
 #include "identity/identity_priv.h"
 
+/* Netlink is heard within this of what it tells, if the daemon gets any time at all. */
+#define NEWS_LAG_NS (200 * EW_NS_PER_MS)
+
 static uint64_t
 nsid_hash(const struct ew_identity *identity, int32_t nsid)
 {
@@ -68,7 +71,8 @@ seat_free(struct ew_identity *identity, struct seat *seat)
 		TAILQ_REMOVE(&identity->seats_ended, seat, order);
 	}
 	for (uint32_t i = 0; i < seat->n_members; i++)
-		seat->members[i]->seat = NULL;
+		if (seat->members[i]->seat == seat)
+			seat->members[i]->seat = NULL;
 	if (seat->fallback)
 		seat->fallback->seat = NULL;
 	identity->n.seats--;
@@ -150,6 +154,20 @@ ew_seat_leave(struct seat *seat, const struct inst *inst)
 		}
 }
 
+/* inst is about to be freed. */
+void
+ew_seat_forget(struct ew_identity *identity, const struct inst *inst)
+{
+	struct seat *seat;
+
+	if (inst->seat)
+		ew_seat_leave(inst->seat, inst);
+	if (!inst->has_past)
+		return;
+	TAILQ_FOREACH (seat, &identity->seats_ended, order)
+		ew_seat_leave(seat, inst);
+}
+
 void
 ew_seat_join(struct ew_identity *identity, struct seat *seat, struct inst *inst,
     struct ew_mono now)
@@ -158,8 +176,11 @@ ew_seat_join(struct ew_identity *identity, struct seat *seat, struct inst *inst,
 
 	if (inst->seat == seat)
 		return;
-	if (inst->seat)
+	/* A namespace that is gone keeps who lived there. */
+	if (inst->seat && inst->seat->to.ns == 0)
 		ew_seat_leave(inst->seat, inst);
+	else if (inst->seat)
+		inst->has_past = 1;
 	seat->members = ew_realloc_array(seat->members, seat->n_members + 1,
 	    sizeof(seat->members[0]));
 	seat->members[seat->n_members++] = inst;
@@ -250,6 +271,10 @@ may_be_same(const struct lease *told, const struct lease *seen)
 
 	if (a == b || a->nsid >= 0 || a->to.ns || told->to.ns || b->to.ns)
 		return false;
+	for (uint32_t i = 0; i < a->n_members && b->start_known; i++)
+		if (a->members[i]->start_known &&
+		    a->members[i]->pub.started.ns + NEWS_LAG_NS < b->from.ns)
+			return false; /* it ran before that namespace was made */
 	return !told->net || !seen->net || told->net == seen->net ||
 	    told->net->is_placeholder;
 }
@@ -287,14 +312,56 @@ ew_seat_match(struct ew_identity *identity, struct seat *seat, struct lease *see
 		}
 }
 
+/*
+ * How well does a container fit into a namespace by their times, 0 best, -1 not at all? The
+ * namespace exists before the container's process, so a container that started before its
+ * supposed namespace was made is a former owner of the address; and one that is not
+ * running yet does not live in an old namespace. A namespace with members is somebody
+ * else's, about to end. One that is gone may be that of a container whose runtime spoke only
+ * after its death.
+ */
+static int64_t
+misfit(const struct ew_identity *identity, const struct inst *inst,
+    const struct lease *lease, struct ew_mono now)
+{
+	const struct seat *seat = lease->seat;
+
+	if (inst->seat == seat && lease->to.ns == 0)
+		return 0;
+	if (seat->nsid < 0 || seat->n_members > 0)
+		return -1;
+	if (!inst->start_known) {
+		const bool is_recent = !seat->start_known ||
+		    now.ns - seat->from.ns <= identity->conf.name_wait_ns;
+
+		return lease->to.ns == 0 && is_recent ? 0 : -1;
+	}
+	const int64_t started = inst->pub.started.ns;
+
+	if (lease->to.ns &&
+	    (inst->seat || started >= lease->to.ns ||
+		now.ns - lease->to.ns > identity->conf.name_wait_ns))
+		return -1;
+	if (!seat->start_known)
+		return 0;
+	const int64_t age = started - seat->from.ns;
+
+	if (age >= 0)
+		return age;
+	/* Made after the start, it can only be the news that was late; that is rare. */
+	return -age <= NEWS_LAG_NS ? -age * 4 : -1;
+}
+
 /* The runtime's word about one interface: has netlink seen it? */
 static struct seat *
 seat_of_iface(const struct ew_identity *identity, const struct inst *inst,
-    const struct ew_instance_iface *iface)
+    const struct ew_instance_iface *iface, struct ew_mono now)
 {
 	const struct port *port =
 	    iface->ifindex ? ew_port_live(identity, iface->ifindex) : NULL;
 	const struct net *net = ew_net_by_id(identity, iface->network);
+	struct seat *best = NULL;
+	int64_t least = INT64_MAX;
 	struct ew_link *l;
 
 	if (port && port->seat && port->seat->to.ns == 0)
@@ -303,57 +370,30 @@ seat_of_iface(const struct ew_identity *identity, const struct inst *inst,
 		for (l = ew_map_first(&identity->lease_by_addr,
 			 ew_map_hash(&identity->lease_by_addr, iface->addrs[i].b, 16));
 		     l; l = ew_map_next(l)) {
-			struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
+			const struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
 
-			/* A seat with members is somebody else's, about to end. */
-			if (ew_addr_equal(&lease->addr, &iface->addrs[i]) &&
-			    lease->to.ns == 0 && lease->seat->nsid >= 0 &&
-			    (lease->seat->n_members == 0 ||
-				inst->seat == lease->seat) &&
-			    (!net || !lease->net || lease->net == net ||
-				net->is_placeholder))
-				return lease->seat;
+			if (!ew_addr_equal(&lease->addr, &iface->addrs[i]) ||
+			    (net && lease->net && lease->net != net &&
+				!net->is_placeholder))
+				continue;
+			const int64_t bad = misfit(identity, inst, lease, now);
+
+			if (bad >= 0 && bad < least) {
+				least = bad;
+				best = lease->seat;
+			}
 		}
-	if (iface->has_mac)
-		for (l = ew_map_first(&identity->lease_by_mac,
-			 ew_map_hash(&identity->lease_by_mac, iface->mac, 6));
-		     l; l = ew_map_next(l)) {
-			struct lease *lease = EW_ENTRY(l, struct lease, by_mac);
+	if (best || !iface->has_mac)
+		return best;
+	for (l = ew_map_first(&identity->lease_by_mac,
+		 ew_map_hash(&identity->lease_by_mac, iface->mac, 6));
+	     l; l = ew_map_next(l)) {
+		const struct lease *lease = EW_ENTRY(l, struct lease, by_mac);
 
-			if (memcmp(lease->mac, iface->mac, 6) == 0 &&
-			    lease->to.ns == 0 && lease->seat->nsid >= 0 &&
-			    lease->seat->n_members == 0)
-				return lease->seat;
-		}
-	return NULL;
-}
-
-/*
- * A container that was gone before its runtime spoke of it: the namespace that held its
- * address while it ran. Only a known start tells it from the next owner of the address.
- */
-static struct seat *
-seat_of_the_past(const struct ew_identity *identity, const struct inst *inst,
-    const struct ew_instance_iface *iface, struct ew_mono now)
-{
-	const struct net *net = ew_net_by_id(identity, iface->network);
-
-	if (!inst->start_known)
-		return NULL;
-	for (unsigned i = 0; i < iface->n_addrs && i < EW_IFACE_ADDRS_MAX; i++)
-		for (struct ew_link *l = ew_map_first(&identity->lease_by_addr,
-			 ew_map_hash(&identity->lease_by_addr, iface->addrs[i].b, 16));
-		     l; l = ew_map_next(l)) {
-			struct lease *lease = EW_ENTRY(l, struct lease, by_addr);
-
-			if (ew_addr_equal(&lease->addr, &iface->addrs[i]) &&
-			    lease->to.ns && lease->seat->nsid >= 0 &&
-			    lease->seat->n_members == 0 &&
-			    (!net || !lease->net || lease->net == net) &&
-			    now.ns - lease->to.ns <= identity->conf.name_wait_ns &&
-			    inst->pub.started.ns < lease->to.ns)
-				return lease->seat;
-		}
+		if (memcmp(lease->mac, iface->mac, 6) == 0 && lease->to.ns == 0 &&
+		    misfit(identity, inst, lease, now) >= 0)
+			return lease->seat;
+	}
 	return NULL;
 }
 
@@ -484,12 +524,10 @@ ew_seat_place(struct ew_identity *identity, struct inst *inst, struct ew_mono no
 		return;
 	}
 	for (unsigned i = 0; i < inst->n_ifaces && !seat; i++)
-		seat = seat_of_iface(identity, inst, &inst->ifaces[i]);
+		seat = seat_of_iface(identity, inst, &inst->ifaces[i], now);
 	if (!seat && (!inst->seat || inst->seat->to.ns))
 		seat = seat_of_cid(identity, inst->pub.cid, !inst->seat);
-	for (unsigned i = 0; i < inst->n_ifaces && !seat && !inst->seat; i++)
-		seat = seat_of_the_past(identity, inst, &inst->ifaces[i], now);
-	if (!seat && (!inst->seat || inst->seat->to.ns) && inst->n_ifaces > 0)
+	if (!seat && !inst->seat && inst->n_ifaces > 0)
 		seat = ew_seat_new(identity, -1, now);
 	if (seat && inst->seat && inst->seat != seat && inst->seat->nsid < 0 &&
 	    inst->seat->to.ns == 0)

@@ -35,7 +35,7 @@ struct seen_point {
 	bool removed;
 };
 
-#define SEEN_MAX 4096
+#define SEEN_MAX 8192
 struct world {
 	struct ew_identity *identity;
 	struct ew_identity_conf conf;
