@@ -9,6 +9,22 @@ fuzz_programs =
 fuzz_programs += %D%/fuzz_capture_file
 tests_fuzz_fuzz_capture_file_SOURCES = %D%/fuzz_capture_file.c
 tests_fuzz_fuzz_capture_file_LDADD = $(fuzz_ldadd) $(capture_ldadd)
+fuzz_programs += %D%/fuzz_proc_message
+tests_fuzz_fuzz_proc_message_SOURCES = %D%/fuzz_proc_message.c
+tests_fuzz_fuzz_proc_message_LDADD = $(fuzz_ldadd) $(proc_ldadd)
+fuzz_programs += %D%/fuzz_docker
+tests_fuzz_fuzz_docker_SOURCES = %D%/fuzz_docker.c
+tests_fuzz_fuzz_docker_LDADD = $(fuzz_ldadd) $(proc_ldadd)
+fuzz_programs += %D%/fuzz_inventory
+tests_fuzz_fuzz_inventory_SOURCES = %D%/fuzz_inventory.c
+tests_fuzz_fuzz_inventory_LDADD = $(fuzz_ldadd) $(proc_ldadd)
+fuzz_programs += %D%/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = %D%/fuzz_config.c
+tests_fuzz_fuzz_config_LDADD = $(fuzz_ldadd) $(daemon_ldadd)
+fuzz_programs += %D%/fuzz_control
+tests_fuzz_fuzz_control_SOURCES = %D%/fuzz_control.c
+tests_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd) $(api_ldadd)
 
 libew_fuzz_a_SOURCES = %D%/replay.c
 if ENABLE_FUZZER
