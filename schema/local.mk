@@ -5,6 +5,7 @@ schema_sql =
 schema_sql += %D%/0001_tables.sql
 schema_sql += %D%/0002_views.sql
 schema_json =
+schema_json += %D%/control.schema.json
 
 schemadir = $(pkgdatadir)/schema
 dist_schema_DATA = $(schema_sql) $(schema_json)
