@@ -13,8 +13,8 @@
  *
  * The second and third signal count only if they add a target workload, a detector family or a
  * tactic: two detectors that see one fact are one fact. Integers, truncated. An incident that
- * consists of change-window signals only stays at 49; a signal that is still held for replica
- * support counts 49 at most.
+ * consists of change-window signals, or of what workloads younger than A do (9.1, B24), stays
+ * at 49; a signal that is still held for replica support counts 49 at most.
  */
 
 #define HELD_MAX_SCORE 49
@@ -197,14 +197,14 @@ ew_incident_recompute(struct ew_alert *a, struct incident *inc, struct ew_mono n
 	struct ranked ranked[EW_INCIDENT_SIGNALS_MAX];
 	struct ranked told[EW_INCIDENT_SIGNALS_MAX];
 	uint32_t n = 0, n_told = 0;
-	bool all_in_window = true;
+	bool all_capped = true;
 
 	for (uint32_t i = 0; i < inc->n_members && n < EW_INCIDENT_SIGNALS_MAX; i++) {
 		const struct member *m = &inc->members[i];
 		struct ranked r = { m, effective(m, now) };
 
 		ranked[n++] = r;
-		all_in_window &= m->in_change_window || m->is_accepted;
+		all_capped &= m->in_change_window || m->is_capped || m->is_accepted;
 		if (!m->is_snoozed)
 			told[n_told++] = r;
 	}
@@ -215,8 +215,10 @@ ew_incident_recompute(struct ew_alert *a, struct incident *inc, struct ew_mono n
 	int score = combine(ranked, n);
 	int tell = combine(told, n_told);
 
-	if (all_in_window && score > HELD_MAX_SCORE)
-		score = HELD_MAX_SCORE;
+	if (all_capped) {
+		score = score > HELD_MAX_SCORE ? HELD_MAX_SCORE : score;
+		tell = tell > HELD_MAX_SCORE ? HELD_MAX_SCORE : tell;
+	}
 	inc->pub.score = (int16_t)score;
 	inc->tell_score = (int16_t)(tell < score ? tell : score);
 	inc->pub.tier = (uint8_t)tier_of(score);

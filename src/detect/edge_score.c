@@ -423,9 +423,11 @@ cap_young(const struct ew_edge_case *e, enum ew_edge_role role, int64_t a,
 		}
 		return;
 	}
-	if (e->novelty.src_age_ns < a)
+	if (e->novelty.src_age_ns < a) {
 		ew_signal_cap(s, YOUNG_CAP,
 		    "the workload is younger than the learning time");
+		s->is_capped = 1;
+	}
 }
 
 void
@@ -458,6 +460,15 @@ ew_edge_signal(struct ew_detect *d, const struct ew_contact *c,
 	struct ew_signal s;
 
 	ew_edge_case(d, c, j, role, now, &e);
+	/*
+	 * 9.1, cold install: what was there when watching began is being learned; 3.3, under
+	 * which its edges would be rows, is silent. B23 asks for one digest at most.
+	 */
+	if (role != EW_ROLE_SENSITIVE && e.novelty.is_cold_install &&
+	    e.novelty.was_there) {
+		d->counters.suppressed++;
+		return;
+	}
 	ew_signal_begin(d, &s, c, now);
 	s.outcome = (uint8_t)outcome;
 	s.count = t->count;

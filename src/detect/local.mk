@@ -43,3 +43,6 @@ libew_detect_a_SOURCES += %D%/fanout.c
 libew_detect_a_SOURCES += %D%/flood.c
 libew_detect_a_SOURCES += %D%/pivot_chain.c
 libew_detect_a_SOURCES += %D%/replica_divergence.c
+libew_detect_a_SOURCES += %D%/brute_force.c
+libew_detect_a_SOURCES += %D%/exfil.c
+libew_detect_a_SOURCES += %D%/volume.c

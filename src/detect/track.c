@@ -54,9 +54,8 @@ uint64_t
 ew_detect_edge_key(const struct ew_contact *c, const struct ew_judgement *j)
 {
 	uint16_t port = j->edge ? j->edge->port : ew_contact_port(c);
-	uint64_t h = ew_detect_hash(c->src.workload->name);
+	uint64_t h = ew_detect_mix(j->src_hash, j->dst_hash);
 
-	h = ew_detect_mix(h, ew_detect_hash(c->dst.workload->name));
 	return ew_detect_mix(h, (uint64_t)c->ev->tuple.proto << 16 | port) | 1;
 }
 

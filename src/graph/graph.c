@@ -459,6 +459,9 @@ ew_graph_lifecycle(struct ew_graph *graph, const struct ew_lifecycle *life,
 	struct node *n = node_at(graph, index);
 
 	n->last_ns = now.ns;
+	/* The first sight of a workload may come before its peer group is known. */
+	n->group_hash = ew_graph_name_hash(life->workload->group);
+	n->has_group = life->workload->group[0] != '\0';
 	switch ((enum ew_lifecycle_kind)life->kind) {
 	case EW_LIFE_INSTANCE_START: {
 		if (!life->instance || !life->instance->id)

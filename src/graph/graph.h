@@ -164,6 +164,8 @@ uint16_t ew_graph_labels(const struct ew_graph *graph,
 /* Do these two have a baseline edge, in either direction? */
 bool ew_graph_knows(const struct ew_graph *graph, const struct ew_workload *a,
     const struct ew_workload *b);
+/* Does it send to the outside as a matter of habit (a baseline edge to external)? */
+bool ew_graph_has_external(const struct ew_graph *graph, const struct ew_workload *src);
 /* What section 2 calls the target (T), with the operator's table and labels applied. */
 struct ew_sensitive;
 void ew_graph_sensitivity(const struct ew_graph *graph,

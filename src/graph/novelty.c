@@ -197,6 +197,19 @@ ew_graph_knows(const struct ew_graph *graph, const struct ew_workload *a,
 }
 
 bool
+ew_graph_has_external(const struct ew_graph *graph, const struct ew_workload *src)
+{
+	uint32_t n = ew_graph_node_find(graph, src);
+
+	for (uint32_t i = n ? node_at(graph, n)->first[OUT] : NONE; i;
+	     i = edge_at(graph, i)->next[OUT])
+		if (edge_at(graph, i)->in_service &&
+		    edge_at(graph, i)->edge.dst->cls == EW_PEER_EXTERNAL)
+			return true;
+	return false;
+}
+
+bool
 ew_graph_has_image(const struct ew_graph *graph, const char *image_repo,
     const struct ew_workload *other_than)
 {
