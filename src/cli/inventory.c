@@ -270,8 +270,8 @@ host_json(const struct ew_rows *networks)
 	return host;
 }
 
-static int
-print_all(struct ew_reader *reader, struct ew_list *list)
+int
+ew_inventory_write(struct ew_reader *reader, const struct ew_query *query, FILE *out)
 {
 	struct ew_rows instances = { 0 }, leases = { 0 }, networks = { 0 };
 	struct ew_reader_status status = { 0 };
@@ -281,7 +281,7 @@ print_all(struct ew_reader *reader, struct ew_list *list)
 	if (ew_reader_status(reader, &status, &error) != 0)
 		code = ew_complain(EW_EXIT_ERROR, "%s", error.text);
 	if (!code)
-		code = ew_rows_query(reader, &list->query, &instances);
+		code = ew_rows_query(reader, query, &instances);
 	if (!code)
 		code = ew_rows_find(reader, EW_VIEW_WHO, NULL, NULL, 0, &leases);
 	if (!code)
@@ -297,11 +297,11 @@ print_all(struct ew_reader *reader, struct ew_list *list)
 		json_object_set_new(root, "networks", networks_json(&networks));
 		json_object_set_new(root, "instances",
 		    instances_json(&instances, &leases));
-		if (json_dumpf(root, stdout,
+		if (json_dumpf(root, out,
 			JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII) != 0)
 			code = ew_complain(EW_EXIT_ERROR,
 			    "the inventory cannot be written");
-		putchar('\n');
+		putc('\n', out);
 		json_decref(root);
 	}
 	ew_rows_fini(&instances);
@@ -331,7 +331,7 @@ ew_inventory_print(const struct ew_args *args)
 	if (!code)
 		code = ew_open_database(args, &reader);
 	if (!code)
-		code = print_all(reader, &list);
+		code = ew_inventory_write(reader, &list.query, stdout);
 	ew_reader_close(reader);
 	ew_list_fini(&list);
 	return code;

@@ -4,6 +4,9 @@
 libew_cli_a_CPPFLAGS = $(AM_CPPFLAGS) -DEW_DEMO_DIR='"$(pkgdatadir)/demo"' -DEW_DEMO_SRCDIR='"$(abs_top_srcdir)/contrib/demo"' $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 libew_cli_a_SOURCES =
 libew_cli_a_SOURCES += %D%/args.c
+libew_cli_a_SOURCES += %D%/audit.c
+libew_cli_a_SOURCES += %D%/audit_priv.h
+libew_cli_a_SOURCES += %D%/audit_rules.c
 libew_cli_a_SOURCES += %D%/baseline.c
 libew_cli_a_SOURCES += %D%/baseline_decide.c
 libew_cli_a_SOURCES += %D%/baseline_diff.c
@@ -47,6 +50,13 @@ libew_cli_a_SOURCES += %D%/place.h
 libew_cli_a_SOURCES += %D%/reach.c
 libew_cli_a_SOURCES += %D%/reach.h
 libew_cli_a_SOURCES += %D%/demo.c
+libew_cli_a_SOURCES += %D%/explain_priv.h
+libew_cli_a_SOURCES += %D%/explain_story.c
+libew_cli_a_SOURCES += %D%/export.c
+libew_cli_a_SOURCES += %D%/policy.c
+libew_cli_a_SOURCES += %D%/policy_nft.c
+libew_cli_a_SOURCES += %D%/policy_priv.h
+libew_cli_a_SOURCES += %D%/policy_yaml.c
 libew_cli_a_SOURCES += %D%/replay.c %D%/replay_priv.h
 libew_cli_a_SOURCES += %D%/replay_setup.c
 libew_cli_a_SOURCES += %D%/rows.c

@@ -276,6 +276,16 @@ first_edge(const struct ew_reach *r, size_t node)
 	return low;
 }
 
+bool
+ew_reach_used(const struct ew_reach *r, size_t from, size_t to)
+{
+	for (size_t e = first_edge(r, from); e < r->n_edges && r->edges[e].from == from;
+	     e++)
+		if (r->edges[e].to == to && r->edges[e].is_used)
+			return true;
+	return false;
+}
+
 /* The nearest node that is reached and not done; EW_REACH_NONE when none is left. */
 static size_t
 nearest(const struct ew_reach *r, const struct ew_reach_step *steps, const bool *done)

@@ -46,6 +46,9 @@ int ew_reach_find(const struct ew_reach *reach, const char *pattern, size_t *ret
 /* A network both are on; NULL when there is none. */
 const char *ew_reach_shared_network(const struct ew_reach *reach, size_t a, size_t b);
 
+/* Was an edge between the two ever established, in that direction? */
+bool ew_reach_used(const struct ew_reach *reach, size_t from, size_t to);
+
 #define EW_REACH_NONE SIZE_MAX
 /* How a node was reached by ew_reach_search. */
 struct ew_reach_step {
