@@ -14,7 +14,8 @@ extern const struct ew_detector ew_detector_scan, ew_detector_scan_slow,
     ew_detector_source_spoof, ew_detector_ghost, ew_detector_role_reversal,
     ew_detector_new_workload, ew_detector_coverage, ew_detector_fanout,
     ew_detector_flood, ew_detector_replica_divergence, ew_detector_pivot_chain,
-    ew_detector_beacon, ew_detector_volume, ew_detector_exfil, ew_detector_brute_force;
+    ew_detector_beacon, ew_detector_volume, ew_detector_exfil, ew_detector_brute_force,
+    ew_detector_tunnel, ew_detector_dns_recon, ew_detector_relay;
 
 const struct ew_detector *const ew_detectors[] = {
 	&ew_detector_scan,
@@ -38,6 +39,9 @@ const struct ew_detector *const ew_detectors[] = {
 	&ew_detector_volume,
 	&ew_detector_exfil,
 	&ew_detector_brute_force,
+	&ew_detector_relay,
+	&ew_detector_tunnel,
+	&ew_detector_dns_recon,
 	&ew_detector_flood,
 	&ew_detector_beacon,
 	&ew_detector_coverage,

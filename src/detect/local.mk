@@ -46,3 +46,6 @@ libew_detect_a_SOURCES += %D%/replica_divergence.c
 libew_detect_a_SOURCES += %D%/brute_force.c
 libew_detect_a_SOURCES += %D%/exfil.c
 libew_detect_a_SOURCES += %D%/volume.c
+libew_detect_a_SOURCES += %D%/dns_recon.c
+libew_detect_a_SOURCES += %D%/relay.c
+libew_detect_a_SOURCES += %D%/tunnel.c

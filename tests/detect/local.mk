@@ -11,3 +11,4 @@ tests_detect_check_detect_SOURCES += %D%/watch.h
 tests_detect_check_detect_SOURCES += %D%/test_link.c
 tests_detect_check_detect_SOURCES += %D%/test_context.c
 tests_detect_check_detect_SOURCES += %D%/test_volume.c
+tests_detect_check_detect_SOURCES += %D%/test_channel.c
