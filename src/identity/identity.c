@@ -112,13 +112,13 @@ ew_identity_new(const struct ew_identity_conf *conf,
 	identity->dns = ew_dns_new(conf->seed);
 	identity->publish = ew_publish_new(conf->seed);
 	snprintf(name, sizeof(name), "host/%s", conf->node[0] ? conf->node : "local");
-	identity->node = standing(identity, name, EW_PEER_NODE);
-	identity->multicast = standing(identity, "multicast", EW_PEER_MULTICAST);
-	identity->unresolved = standing(identity, "unresolved", EW_PEER_UNRESOLVED);
-	identity->external_other =
-	    standing(identity, "external/other", EW_PEER_EXTERNAL);
 	if (conf->mode == EW_IDENTITY_BARE)
 		identity->bare_other = standing(identity, "ip/other", EW_PEER_WORKLOAD);
+	identity->node = standing(identity, name, EW_PEER_NODE);
+	identity->multicast = standing(identity, "multicast", EW_PEER_MULTICAST);
+	identity->external_other =
+	    standing(identity, "external/other", EW_PEER_EXTERNAL);
+	identity->unresolved = standing(identity, "unresolved", EW_PEER_UNRESOLVED);
 	return identity;
 }
 

@@ -350,15 +350,17 @@ apply_rule(struct ew_identity *identity, struct inst *inst,
 
 	if (!wl)
 		wl = identity->unresolved;
-	ew_inst_set_workload(identity, inst, wl, now);
 	inst->pub.labels = rule.labels;
-	if (wl == identity->unresolved)
-		return;
-	wl->pub.is_managed |= rule.is_managed;
-	wl->pub.is_job |= rule.is_job;
-	memcpy(wl->pub.group, rule.group, sizeof(rule.group));
-	if (rule.image_repo[0])
-		memcpy(wl->pub.image_repo, rule.image_repo, sizeof(rule.image_repo));
+	/* Before anybody hears of the instance: the peer group is part of what is told. */
+	if (wl != identity->unresolved) {
+		wl->pub.is_managed |= rule.is_managed;
+		wl->pub.is_job |= rule.is_job;
+		memcpy(wl->pub.group, rule.group, sizeof(rule.group));
+		if (rule.image_repo[0])
+			memcpy(wl->pub.image_repo, rule.image_repo,
+			    sizeof(rule.image_repo));
+	}
+	ew_inst_set_workload(identity, inst, wl, now);
 }
 
 /*

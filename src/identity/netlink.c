@@ -332,6 +332,16 @@ ew_netlink_resync(struct ew_netlink *netlink)
 
 /* --- events -------------------------------------------------------------------------------- */
 
+void
+ew_netlink_take(struct ew_netlink *netlink, void *messages, size_t size, int32_t nsid)
+{
+	struct reading reading = { netlink, nsid, true };
+	int left = (int)size;
+
+	for (struct nlmsghdr *h = messages; nlmsg_ok(h, left); h = nlmsg_next(h, &left))
+		take_message(&reading, h);
+}
+
 /* The namespace an event comes from; the kernel numbers our own too, when others ask. */
 static int32_t
 origin(struct ew_netlink *netlink, struct msghdr *head)
@@ -385,12 +395,7 @@ receive(struct ew_netlink *netlink)
 	char *copy = ew_alloc((size_t)n);
 
 	memcpy(copy, netlink->buffer, (size_t)n);
-	struct reading reading = { netlink, origin(netlink, &head), true };
-	int left = (int)n;
-
-	for (struct nlmsghdr *h = (void *)copy; nlmsg_ok(h, left);
-	     h = nlmsg_next(h, &left))
-		take_message(&reading, h);
+	ew_netlink_take(netlink, copy, (size_t)n, origin(netlink, &head));
 	free(copy);
 	return 1;
 }

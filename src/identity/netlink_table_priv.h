@@ -117,6 +117,10 @@ int ew_netlink_ask(struct ew_netlink *netlink, struct nl_sock *sock,
     struct nl_msg *take_msg, void (*each)(void *context, struct nlmsghdr *msg),
     void *context);
 
+/* Event messages as they come in one datagram, 4-byte aligned, from namespace nsid (-1 ours). */
+void ew_netlink_take(struct ew_netlink *netlink, void *messages, size_t size,
+    int32_t nsid);
+
 /* --- netlink_names.c --- */
 void ew_names_open(struct ew_netlink *netlink, const char *directory);
 void ew_names_close(struct ew_netlink *netlink);

@@ -155,7 +155,8 @@ ew_wl_intern(struct ew_identity *identity, const char *name, enum ew_peer_class 
 	ew_map_insert(&identity->wl_by_name, &wl->by_name, hash);
 	TAILQ_INSERT_TAIL(&identity->wls, wl, order);
 	identity->n.workloads++;
-	if (cls == EW_PEER_WORKLOAD)
+	/* The standing ones are made before anybody can listen. */
+	if (cls == EW_PEER_WORKLOAD && identity->unresolved)
 		ew_inst_tell(identity, EW_LIFE_WORKLOAD_NEW, NULL, wl, now);
 	return wl;
 }

@@ -25,6 +25,10 @@ fuzz_programs += %D%/fuzz_control
 tests_fuzz_fuzz_control_SOURCES = %D%/fuzz_control.c
 tests_fuzz_fuzz_control_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 tests_fuzz_fuzz_control_LDADD = $(fuzz_ldadd) $(api_ldadd)
+fuzz_programs += %D%/fuzz_netlink
+tests_fuzz_fuzz_netlink_SOURCES = %D%/fuzz_netlink.c
+tests_fuzz_fuzz_netlink_CPPFLAGS = $(AM_CPPFLAGS) $(NL_CFLAGS)
+tests_fuzz_fuzz_netlink_LDADD = $(fuzz_ldadd) $(identity_ldadd)
 
 libew_fuzz_a_SOURCES = %D%/replay.c
 if ENABLE_FUZZER

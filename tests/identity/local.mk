@@ -6,6 +6,7 @@ tests_identity_check_identity_LDADD = $(test_ldadd) $(identity_ldadd)
 tests_identity_check_identity_SOURCES =
 tests_identity_check_identity_SOURCES += %D%/test_bind.c
 tests_identity_check_identity_SOURCES += %D%/test_churn.c
+tests_identity_check_identity_SOURCES += %D%/test_netlink.c
 tests_identity_check_identity_SOURCES += %D%/test_rule.c
 tests_identity_check_identity_SOURCES += %D%/test_spoof.c
 tests_identity_check_identity_SOURCES += %D%/test_translate.c

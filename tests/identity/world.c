@@ -383,9 +383,3 @@ counter(const struct world *w, const char *name)
 	cr_assert_fail("no counter %s", name);
 	return 0;
 }
-
-__attribute__((weak)) size_t
-ew_flow_event_size(const struct ew_flow_event *ev)
-{
-	return sizeof(*ev);
-}
