@@ -178,11 +178,15 @@ add_ids(struct flows_plan *plan, struct ew_reader *reader, const struct query_gr
 	for (size_t i = 0; i < ids.n; i++)
 		add_key(keys, ew_key(kind, (uint32_t)ids.at[i]));
 	add_sides(plan, reader, g, kind == EW_KEY_WORKLOAD ? workload : instance, &ids);
-	if (kind == EW_KEY_WORKLOAD && ids.n == 1 && !g->is_negated) {
-		if (g->side == EW_SIDE_FROM)
-			plan->from = ids.at[0];
-		else if (g->side == EW_SIDE_TO)
-			plan->to = ids.at[0];
+	if (kind == EW_KEY_WORKLOAD && !g->is_negated && ids.n > 0 &&
+	    ids.n <= PLAN_IDS_MAX) {
+		if (g->side == EW_SIDE_FROM) {
+			memcpy(plan->from, ids.at, ids.n * sizeof(*ids.at));
+			plan->n_from = ids.n;
+		} else if (g->side == EW_SIDE_TO) {
+			memcpy(plan->to, ids.at, ids.n * sizeof(*ids.at));
+			plan->n_to = ids.n;
+		}
 	}
 	free(ids.at);
 	return rc;
@@ -483,17 +487,23 @@ add_keys(struct flows_plan *plan, const uint32_t *keys, size_t n)
 	ew_text_add(&plan->blocks, ")");
 }
 
+#define PAIRS_MAX 256
 static void
-add_pair(struct flows_plan *plan)
+add_pairs(struct flows_plan *plan)
 {
-	if (!plan->from || !plan->to)
-		return;
-	const uint32_t key = plan->port >= 0 && plan->proto >= 0
-	    ? ew_key_edge(plan->from, plan->to, (uint8_t)plan->proto,
-		  (uint16_t)plan->port)
-	    : ew_key_pair(plan->from, plan->to);
+	const bool is_edge = plan->port >= 0 && plan->proto >= 0;
+	uint32_t keys[PAIRS_MAX];
+	size_t n = 0;
 
-	add_keys(plan, &key, 1);
+	if (plan->n_from * plan->n_to == 0 || plan->n_from * plan->n_to > PAIRS_MAX)
+		return;
+	for (size_t i = 0; i < plan->n_from; i++)
+		for (size_t k = 0; k < plan->n_to; k++)
+			keys[n++] = is_edge
+			    ? ew_key_edge(plan->from[i], plan->to[k],
+				  (uint8_t)plan->proto, (uint16_t)plan->port)
+			    : ew_key_pair(plan->from[i], plan->to[k]);
+	add_keys(plan, keys, n);
 }
 
 static void
@@ -539,7 +549,7 @@ flows_plan_init(struct flows_plan *plan, struct ew_reader *reader,
 		if (!groups[i].is_negated && !keys.is_open && keys.n > 0)
 			add_keys(plan, keys.at, keys.n);
 	}
-	add_pair(plan);
+	add_pairs(plan);
 	free(groups);
 	if (rc == 0 && (plan->row_params.is_full || plan->block_params.is_full))
 		rc = ew_error_set(error, EW_ERR_USAGE, "too many filters: put fewer");

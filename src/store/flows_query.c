@@ -4,7 +4,7 @@
  * match are asked for first (a seek per block and key), then read one by one, newest first,
  * until there are enough rows; only the rows that are shown are named by the view.
  *
- * A grouping or another order needs all matches: then blocks and rows are one statement.
+ * A grouping or another order needs all matches: flows_group.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +28,8 @@ seqs_add(struct seqs *seqs, int64_t seq)
 	seqs->at[seqs->n++] = seq;
 }
 
-static void
-bind_after(sqlite3_stmt *s, int from, const struct query_params *params)
+void
+flows_bind_after(sqlite3_stmt *s, int from, const struct query_params *params)
 {
 	for (size_t i = 0; i < params->n; i++)
 		if (params->at[i].is_int)
@@ -52,7 +52,7 @@ prepare_blocks(struct ew_reader *reader, const struct flows_plan *plan, bool is_
 
 	ew_text_fini(&sql);
 	if (s)
-		bind_after(s, 1, &plan->block_params);
+		flows_bind_after(s, 1, &plan->block_params);
 	return s;
 }
 
@@ -70,7 +70,7 @@ prepare_rows(struct ew_reader *reader, const struct flows_plan *plan, bool is_do
 
 	ew_text_fini(&sql);
 	if (s)
-		bind_after(s, 3, &plan->row_params);
+		flows_bind_after(s, 3, &plan->row_params);
 	return s;
 }
 
@@ -173,152 +173,6 @@ walk(struct ew_reader *reader, const struct ew_query *query,
 	return rc;
 }
 
-/* --- groupings ---------------------------------------------------------------------------------- */
-
-/*
- * Group columns that are integers in the table: rows are grouped by those, and only the
- * groups are named. The rest (NULL here) is grouped by the view's words, row by row.
- */
-static const struct {
-	const char *field, *raw, *name;
-} raws[] = {
-	{ "src_workload", "f.src", "(SELECT name FROM workload WHERE id = g%u)" },
-	{ "dst_workload", "f.dst", "(SELECT name FROM workload WHERE id = g%u)" },
-	{ "src_instance", "f.src_instance",
-	    "(SELECT cid FROM instance WHERE id = g%u)" },
-	{ "dst_instance", "f.dst_instance",
-	    "(SELECT cid FROM instance WHERE id = g%u)" },
-	{ "src_port", "f.src_port", "g%u" },
-	{ "dst_port", "f.dst_port", "g%u" },
-	{ "proto", "f.proto", "ew_word('proto', g%u)" },
-	{ "conn_state", "(f.traits & 15)", "ew_word('conn_state', g%u)" },
-	{ "verdict", "(f.traits >> 4 & 7)", "ew_word('verdict', g%u)" },
-	{ "direction", "(f.traits >> 7 & 7)", "ew_word('direction', g%u)" },
-	{ "src_ip", "f.src_addr",
-	    "ew_ip(g%u, (SELECT ip FROM addr6 WHERE id = g%u - 4294967296))" },
-	{ "dst_ip", "f.dst_addr",
-	    "ew_ip(g%u, (SELECT ip FROM addr6 WHERE id = g%u - 4294967296))" },
-};
-
-static int
-find_raw(const char *field)
-{
-	for (size_t i = 0; i < sizeof(raws) / sizeof(raws[0]); i++)
-		if (strcmp(raws[i].field, field) == 0)
-			return (int)i;
-	return -1;
-}
-
-static bool
-all_raw(const struct ew_query *query)
-{
-	for (size_t i = 0; i < query->n_group; i++)
-		if (find_raw(query->group[i]) < 0)
-			return false;
-	return query->n_group > 0;
-}
-
-static const char from_flows[] =
-    "FROM flow_block b CROSS JOIN flow f ON f.seq BETWEEN b.first_seq AND b.last_seq ";
-
-/* Put the number in for each %u of a name. */
-static void
-add_named(struct ew_text *sql, const char *name, size_t number)
-{
-	for (const char *p = name; *p; p++)
-		if (p[0] == '%' && p[1] == 'u') {
-			ew_text_addf(sql, "%zu", number);
-			p++;
-		} else {
-			ew_text_add_bytes(sql, p, 1);
-		}
-}
-
-static void
-add_raw_grouping(struct ew_text *sql, const struct ew_query *query,
-    const struct flows_plan *plan)
-{
-	const struct ew_view_info *info = ew_view_info(EW_VIEW_FLOWS);
-
-	ew_text_add(sql, "SELECT ");
-	for (size_t i = 0; i < query->n_group; i++) {
-		add_named(sql, raws[find_raw(query->group[i])].name, i);
-		ew_text_addf(sql, " AS %s, ", query->group[i]);
-	}
-	ew_text_add(sql, "count");
-	for (size_t i = 0; i < info->n_fields; i++)
-		if (info->fields[i].places & EW_FIELD_SUM)
-			ew_text_addf(sql, ", %s", info->fields[i].name);
-	ew_text_add(sql, " FROM (SELECT ");
-	for (size_t i = 0; i < query->n_group; i++)
-		ew_text_addf(sql, "%s AS g%zu, ", raws[find_raw(query->group[i])].raw,
-		    i);
-	ew_text_add(sql, "count(*) AS count");
-	for (size_t i = 0; i < info->n_fields; i++)
-		if (info->fields[i].places & EW_FIELD_SUM)
-			ew_text_addf(sql, ", sum(f.%s) AS %s", info->fields[i].name,
-			    info->fields[i].name);
-	ew_text_addf(sql, " %sWHERE 1%s%s GROUP BY ", from_flows, plan->blocks.text,
-	    plan->rows.text);
-	for (size_t i = 0; i < query->n_group; i++)
-		ew_text_addf(sql, "%sg%zu", i ? ", " : "", i);
-	ew_text_add(sql, ")");
-}
-
-static void
-add_view_query(struct ew_text *sql, const struct ew_query *query,
-    const struct flows_plan *plan)
-{
-	ew_text_add(sql, "SELECT ");
-	query_add_columns(sql, query);
-	ew_text_addf(sql,
-	    " FROM (SELECT f.seq AS s %sWHERE 1%s%s) q CROSS JOIN v_flows v ON v.seq = "
-	    "q.s",
-	    from_flows, plan->blocks.text, plan->rows.text);
-	if (query->n_group > 0)
-		ew_text_add(sql, " GROUP BY ");
-	for (size_t i = 0; i < query->n_group; i++)
-		ew_text_addf(sql, "%s%s", i ? ", " : "", query->group[i]);
-}
-
-static int
-list_at_once(struct ew_reader *reader, const struct ew_query *query,
-    const struct flows_plan *plan, ew_row_fn row, void *context, size_t *ret_rows,
-    struct ew_error *error)
-{
-	struct ew_text sql;
-	const char *order = query->order;
-
-	ew_text_init(&sql, 1u << 20);
-	if (all_raw(query))
-		add_raw_grouping(&sql, query, plan);
-	else
-		add_view_query(&sql, query, plan);
-	if (order) {
-		ew_text_addf(&sql, " ORDER BY %s%s", order + (order[0] == '-'),
-		    order[0] == '-' ? " DESC" : "");
-	} else {
-		ew_text_add(&sql, " ORDER BY count DESC");
-		for (size_t i = 0; i < query->n_group; i++)
-			ew_text_addf(&sql, ", %s", query->group[i]);
-	}
-	if (query->last > 0)
-		ew_text_add(&sql, " LIMIT ?");
-	sqlite3_stmt *s = reader_prepare(reader, sql.text, error);
-
-	ew_text_fini(&sql);
-	if (!s)
-		return error && error->code ? error->code : EW_ERR_FORMAT;
-	const int n = (int)plan->block_params.n;
-
-	bind_after(s, 1, &plan->block_params);
-	bind_after(s, 1 + n, &plan->row_params);
-	if (query->last > 0)
-		ew_db_bind_int(s, 1 + n + (int)plan->row_params.n,
-		    (int64_t)query->last);
-	return reader_each(reader, s, row, context, ret_rows, error);
-}
-
 int
 flows_list(struct ew_reader *reader, const struct ew_query *query, ew_row_fn row,
     void *context, size_t *ret_rows, struct ew_error *error)
@@ -329,7 +183,7 @@ flows_list(struct ew_reader *reader, const struct ew_query *query, ew_row_fn row
 
 	if (rc == 0)
 		rc = query->n_group > 0 || query->order
-		    ? list_at_once(reader, query, &plan, row, context, ret_rows, error)
+		    ? flows_group(reader, query, &plan, row, context, ret_rows, error)
 		    : walk(reader, query, &plan, query->last, all, row, context,
 			  ret_rows, error);
 	flows_plan_fini(&plan);

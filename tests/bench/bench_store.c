@@ -144,6 +144,15 @@ seconds(void)
 	return (double)ew_ticks_ns() / 1e9;
 }
 
+static double
+cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
 static void
 print_rate(const char *what, uint64_t rows, double took, uint64_t waits)
 {
@@ -316,14 +325,14 @@ compare(const void *a, const void *b)
 static int
 ask_one(const char *path, const struct question *q, int runs, int64_t newest_us)
 {
-	double took[64];
+	double took[64], cpu[64];
 	size_t rows = 0;
 
 	for (int i = 0; i < runs; i++) {
 		struct ew_query query = q->query;
 		struct ew_reader *reader;
 		struct ew_error error;
-		const double begin = seconds();
+		const double begin = seconds(), cpu_begin = cpu_seconds();
 
 		query.terms = q->terms;
 		if (q->since_h > 0) {
@@ -341,10 +350,12 @@ ask_one(const char *path, const struct question *q, int runs, int64_t newest_us)
 		}
 		ew_reader_close(reader);
 		took[i] = (seconds() - begin) * 1e3;
+		cpu[i] = (cpu_seconds() - cpu_begin) * 1e3;
 	}
+	qsort(cpu, (size_t)runs, sizeof(cpu[0]), compare);
 	qsort(took, (size_t)runs, sizeof(took[0]), compare);
-	printf("%-32s %8.1f ms  (%.1f .. %.1f)  %zu rows\n", q->what, took[runs / 2], took[0],
-	    took[runs - 1], rows);
+	printf("%-32s %8.1f ms  (%.1f .. %.1f)  cpu %.1f ms  %zu rows\n", q->what, took[runs / 2],
+	    took[0], took[runs - 1], cpu[runs / 2], rows);
 	fflush(stdout);
 	return 0;
 }
