@@ -228,7 +228,7 @@ import_edge(void *context, const char *src, const char *dst, const struct ew_edg
 	import->code = ew_control_ask(import->args, "decide",
 	    json_pack("{s:s,s:s,s:s}", "action",
 		edge->status == EW_EDGE_DENIED ? "deny" : "accept", "pattern",
-		pattern.text, "why", why),
+		pattern.text, "reason", why),
 	    &answer);
 	if (!import->code)
 		import->edges++;
