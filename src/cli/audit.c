@@ -110,34 +110,13 @@ show(const struct ew_audit *audit, const struct ew_writer_conf *conf)
 	return code;
 }
 
-/* Keep the findings of rules that match. */
-static void
-keep_rule(struct ew_audit *audit, const char *pattern)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < audit->n; i++) {
-		struct ew_finding *f = &audit->findings[i];
-
-		if (ew_text_glob(pattern, f->rule->id)) {
-			audit->findings[kept++] = *f;
-			continue;
-		}
-		audit->score -= f->rule->points;
-		free(f->subject);
-		free(f->evidence);
-	}
-	audit->n = kept;
-}
-
 static int
 run(const struct ew_args *args)
 {
 	const char *form = ew_args_value(args, "output");
-	const char *rule = ew_args_value(args, "rule");
 	const bool is_sarif = form && strcmp(form, "sarif") == 0;
 	struct ew_reader *reader = NULL;
-	struct ew_audit audit = { 0 };
+	struct ew_audit audit = { .only = ew_args_value(args, "rule") };
 	struct ew_args rest = *args;
 	struct ew_writer_conf conf;
 
@@ -154,8 +133,6 @@ run(const struct ew_args *args)
 		code = ew_reach_load(reader, &audit.reach);
 	if (!code) {
 		ew_audit_run(&audit);
-		if (rule)
-			keep_rule(&audit, rule);
 		if (is_sarif)
 			ew_audit_sarif(&audit);
 		else

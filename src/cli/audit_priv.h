@@ -23,6 +23,7 @@ struct ew_finding {
 
 struct ew_audit {
 	struct ew_reach reach;
+	const char *only;	     /* glob on the rules' ids; NULL all */
 	struct ew_finding *findings; /* worst first, then by name */
 	size_t n, room;
 	int score; /* sum of points: 0 is best */

@@ -120,6 +120,8 @@ find(struct ew_audit *a, enum rule rule, const char *subject, const char *format
 	struct ew_text more;
 	va_list args;
 
+	if (a->only && !ew_text_glob(a->only, ew_audit_rules[rule].id))
+		return;
 	va_start(args, format);
 	vsnprintf(evidence, sizeof(evidence), format, args);
 	va_end(args);

@@ -280,15 +280,10 @@ put_flows(struct ew_store *store, bool with_hostile)
 		put_flow(store, &evil, 0x2000);
 }
 
-static void
-put_incident(struct ew_store *store, int src, const char *title)
+static struct ew_signal
+signal_of(int src, const char *title)
 {
-	static struct ew_signal s;
-	static struct ew_incident i;
-	static struct ew_message m;
-	static const char *const targets[] = { "ops" };
-
-	s = (struct ew_signal){ .id = 0x51000000000000 + (uint64_t)src,
+	struct ew_signal s = { .id = 0x51000000000000 + (uint64_t)src,
 		.ts_ns = NOON - 120 * S,
 		.first_ns = NOON - 121 * S,
 		.detector = "new-edge",
@@ -311,11 +306,24 @@ put_incident(struct ew_store *store, int src, const char *title)
 		.n_reasons = 2,
 		.reasons = { { 35, "never seen: no such edge in 14 d" },
 		    { 45, "a database of another project" } } };
+
 	(void)snprintf(s.sentence, sizeof(s.sentence), "%s", title);
 	(void)snprintf(s.benign, sizeof(s.benign), "a release of %.200s at that time",
 	    title);
 	(void)snprintf(s.evidence, sizeof(s.evidence),
 	    "peer group: nobody else does\nfirst: 12:00");
+	return s;
+}
+
+static void
+put_incident(struct ew_store *store, int src, const char *title)
+{
+	static struct ew_signal s;
+	static struct ew_incident i;
+	static struct ew_message m;
+	static const char *const targets[] = { "ops" };
+
+	s = signal_of(src, title);
 	i = (struct ew_incident){ .id = 0x1c000000000000 + (uint64_t)src,
 		.opened_ns = NOON - 120 * S,
 		.updated_ns = NOON - 100 * S,

@@ -4,6 +4,8 @@
 tests_cli_check_cli_CPPFLAGS = $(test_cppflags) $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 tests_cli_check_cli_LDADD = $(test_ldadd) $(cli_ldadd)
 tests_cli_check_cli_SOURCES =
+tests_cli_check_cli_SOURCES += %D%/test_args.c
+tests_cli_check_cli_SOURCES += %D%/test_writer.c
 
 # The command as a whole, on a small database that fixture makes.
 check_PROGRAMS += tests/cli/fixture
