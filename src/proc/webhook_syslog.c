@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "eastwatch/version.h"
 #include "proc/webhook_priv.h"
 
 #define FACILITY 16 /* local0 */
@@ -79,7 +78,7 @@ render(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	    ew_wall_format((struct ew_wall){ m->created_us }, time));
 	add_host(text, m->node);
 	ew_text_addf(text, " eastwatch - %s - CEF:0|eastwatch|eastwatch|%s|%s|",
-	    ew_webhook_event(m), EW_VERSION, ew_webhook_event(m));
+	    ew_webhook_event(m), PACKAGE_VERSION, ew_webhook_event(m));
 	add_escaped(text, m->title, "\\|", 200);
 	ew_text_addf(text, "|%d|rt=%" PRId64, m->score / 10, m->created_us / 1000);
 	add_pair(text, "dvchost", m->node, 63);

@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "base/err.h"
+#include "base/text.h"
 #include "eastwatch/client.h"
 #include "graph/record.h"
 #include "io/loop.h"
@@ -48,7 +49,8 @@ on_control(void *context, const struct ew_control_request *request)
 	b->last = *request;
 	if (b->refuse) {
 		reply.code = -ENOENT;
-		(void)strcpy(reply.sentence, "there is no such incident");
+		(void)ew_text_copy(reply.sentence, sizeof(reply.sentence),
+		    "there is no such incident");
 	}
 	cr_expect_eq(ew_peer_send(b->peer, EW_PROC_CONTROL_REPLY, &reply), 0);
 }
@@ -65,8 +67,10 @@ on_status_request(void *context, const struct ew_status_request *request)
 	    request->what == EW_STATUS_COUNTERS ? EW_ITEM_COUNTER : EW_ITEM_HEALTH;
 	items->items[0].level = 2;
 	items->items[0].value = 42;
-	(void)strcpy(items->items[0].name, "frames");
-	(void)strcpy(items->items[0].text, "a sentence");
+	(void)ew_text_copy(items->items[0].name, sizeof(items->items[0].name),
+	    "frames");
+	(void)ew_text_copy(items->items[0].text, sizeof(items->items[0].text),
+	    "a sentence");
 	cr_expect_eq(ew_peer_send(b->peer, EW_PROC_STATUS_ITEMS, items), 0);
 	items->n_items = 0;
 	items->is_last = 1;
@@ -132,14 +136,15 @@ play(void (*script)(struct bench *bench), const struct ew_webhook_conf *hook,
 	struct ew_outside_conf *conf = calloc(1, sizeof(*conf));
 	int fds[2], status = -1;
 
-	(void)strcpy(b->folder, "/tmp/ew-client-XXXXXX");
+	(void)ew_text_copy(b->folder, sizeof(b->folder), "/tmp/ew-client-XXXXXX");
 	cr_assert_not_null(mkdtemp(b->folder));
 	(void)snprintf(b->socket, sizeof(b->socket), "%s/control.sock", b->folder);
 	b->script = script;
 	b->refuse = refuse;
 	cr_assert_eq(ew_peer_pair(fds), 0);
-	(void)strcpy(conf->node, "n1");
-	(void)strcpy(conf->control_socket, b->socket);
+	(void)ew_text_copy(conf->node, sizeof(conf->node), "n1");
+	(void)ew_text_copy(conf->control_socket, sizeof(conf->control_socket),
+	    b->socket);
 	conf->reload = reload;
 	conf->show = show;
 	if (hook) {

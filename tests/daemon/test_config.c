@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "daemon/config.h"
 
@@ -157,7 +158,7 @@ Test(config, is_untouched_by_a_file_with_a_mistake)
 	const char *text = "node: other\ncapture: {workers: 9}\n";
 
 	ew_config_default(&config);
-	(void)strcpy(config.node, "kept");
+	(void)ew_text_copy(config.node, sizeof(config.node), "kept");
 	cr_expect_lt(ew_config_parse("t", text, strlen(text), &config, &error), 0);
 	cr_expect_str_eq(config.node, "kept");
 }

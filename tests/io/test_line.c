@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "io/line.h"
 #include "io/loop.h"
@@ -95,7 +96,7 @@ connect_to(const char *path)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	(void)strcpy(addr.sun_path, path);
+	(void)ew_text_copy(addr.sun_path, sizeof(addr.sun_path), path);
 	cr_assert_eq(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
 	return fd;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/time.h"
 #include "io/http_client.h"
 #include "io/loop.h"
@@ -94,7 +95,8 @@ put(struct bench *b, const char *name, uint64_t id, uint64_t incident)
 	d->message.incident_id = incident;
 	d->message.tier = EW_TIER_NOTIFY;
 	d->message.created_us = ew_wall_now().us;
-	(void)strcpy(d->message.title, "shop/web opened ssh on shop/db");
+	(void)ew_text_copy(d->message.title, sizeof(d->message.title),
+	    "shop/web opened ssh on shop/db");
 	(void)snprintf(d->target, sizeof(d->target), "%s", name);
 	ew_delivery_put(b->delivery, d);
 	free(d);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "proc/message.h"
 
 static uint8_t bytes[EW_PROC_MESSAGE_MAX];
@@ -66,12 +67,15 @@ Test(message, a_delivery_comes_back_the_same)
 	d->message.n_targets = 2;
 	d->message.n_reasons = 1;
 	d->message.n_lines = 3;
-	(void)strcpy(d->message.title, "shop/web opened ssh on shop/db");
-	(void)strcpy(d->message.targets[1], "shop/db:22/tcp established");
+	(void)ew_text_copy(d->message.title, sizeof(d->message.title),
+	    "shop/web opened ssh on shop/db");
+	(void)ew_text_copy(d->message.targets[1], sizeof(d->message.targets[1]),
+	    "shop/db:22/tcp established");
 	d->message.reasons[0].points = 35;
-	(void)strcpy(d->message.reasons[0].text, "never seen");
-	(void)strcpy(d->message.lines[2], "line");
-	(void)strcpy(d->target, "ops");
+	(void)ew_text_copy(d->message.reasons[0].text,
+	    sizeof(d->message.reasons[0].text), "never seen");
+	(void)ew_text_copy(d->message.lines[2], sizeof(d->message.lines[2]), "line");
+	(void)ew_text_copy(d->target, sizeof(d->target), "ops");
 	d->attempt = 3;
 	const size_t size = encode(EW_PROC_DELIVER, d);
 	cr_assert_eq(ew_proc_decode(bytes, size, &type, &back), 0);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "proc/webhook.h"
 #include "proc/webhook_priv.h"
@@ -29,16 +30,20 @@ story(void)
 	m->n_targets = 1;
 	m->more_targets = 3;
 	m->n_reasons = 1;
-	(void)strcpy(m->node, "n1");
-	(void)strcpy(m->title, "shop/web opened ssh on shop/db");
-	(void)strcpy(m->src_workload, "shop/web");
-	(void)strcpy(m->src_instance, "shop-web-1 (4eea1d3f)");
-	(void)strcpy(m->image, "nginx:1.25");
-	(void)strcpy(m->path, "shop/web -> shop/db:22 00:00:00");
-	(void)strcpy(m->techniques, "T1021, T1046");
-	(void)strcpy(m->targets[0], "shop/db:22/tcp established");
+	(void)ew_text_copy(m->node, sizeof(m->node), "n1");
+	(void)ew_text_copy(m->title, sizeof(m->title),
+	    "shop/web opened ssh on shop/db");
+	(void)ew_text_copy(m->src_workload, sizeof(m->src_workload), "shop/web");
+	(void)ew_text_copy(m->src_instance, sizeof(m->src_instance),
+	    "shop-web-1 (4eea1d3f)");
+	(void)ew_text_copy(m->image, sizeof(m->image), "nginx:1.25");
+	(void)ew_text_copy(m->path, sizeof(m->path), "shop/web -> shop/db:22 00:00:00");
+	(void)ew_text_copy(m->techniques, sizeof(m->techniques), "T1021, T1046");
+	(void)ew_text_copy(m->targets[0], sizeof(m->targets[0]),
+	    "shop/db:22/tcp established");
 	m->reasons[0].points = 35;
-	(void)strcpy(m->reasons[0].text, "never seen: no such edge in 14 d");
+	(void)ew_text_copy(m->reasons[0].text, sizeof(m->reasons[0].text),
+	    "never seen: no such edge in 14 d");
 	return m;
 }
 
@@ -73,7 +78,7 @@ hostile(const char *words)
 	char filled[512] = "";
 
 	while (strlen(filled) + strlen(words) < sizeof(filled))
-		(void)strcat(filled, words);
+		memcpy(filled + strlen(filled), words, strlen(words) + 1);
 	m->n_targets = EW_MESSAGE_TARGETS;
 	m->n_reasons = EW_MESSAGE_REASONS;
 	m->n_lines = 0;
@@ -132,8 +137,9 @@ Test(webhook, generic_is_signed_by_the_standard)
 	struct ew_error error = { .text = "" };
 	char command[2048], expected[128] = "";
 
-	(void)strcpy(conf->url, "https://x.example/hook");
-	(void)strcpy(conf->secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+	(void)ew_text_copy(conf->url, sizeof(conf->url), "https://x.example/hook");
+	(void)ew_text_copy(conf->secret, sizeof(conf->secret),
+	    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
 	ew_webhook_request_init(&request);
 	cr_assert_eq(ew_webhook_build(conf, m, INT64_C(1614265330000000), &request,
 			 &error),
@@ -357,8 +363,8 @@ Test(webhook, syslog_golden)
 	struct ew_message *m = story();
 	struct ew_text text;
 
-	(void)strcpy(m->title, "a|b\nc");
-	(void)strcpy(m->targets[0], "x=y\\z");
+	(void)ew_text_copy(m->title, sizeof(m->title), "a|b\nc");
+	(void)ew_text_copy(m->targets[0], sizeof(m->targets[0]), "x=y\\z");
 	json_decref(render(EW_WEBHOOK_SYSLOG, m, &text));
 	cr_expect_eq(strncmp(text.text, head, strlen(head)), 0, "%s", text.text);
 	cr_expect_str_eq(text.text + text.length - strlen(tail), tail);
@@ -383,9 +389,9 @@ Test(webhook, goes_where_tier_severity_and_workload_say)
 	cr_expect_not(ew_webhook_wants(conf, m));
 	conf->min_score = 70;
 	conf->n_workloads = 1;
-	(void)strcpy(conf->workloads[0], "bank/*");
+	(void)ew_text_copy(conf->workloads[0], sizeof(conf->workloads[0]), "bank/*");
 	cr_expect_not(ew_webhook_wants(conf, m));
-	(void)strcpy(conf->workloads[0], "shop/*");
+	(void)ew_text_copy(conf->workloads[0], sizeof(conf->workloads[0]), "shop/*");
 	cr_expect(ew_webhook_wants(conf, m));
 	m->kind = EW_MSG_DIGEST;
 	cr_expect_not(ew_webhook_wants(conf, m));
@@ -469,10 +475,11 @@ Test(webhook, secrets_reach_the_request_and_never_the_preview)
 		struct ew_error error = { .text = "" };
 		struct ew_text text;
 		conf->type = (uint8_t)types[i];
-		(void)strcpy(conf->secret, "hush");
-		(void)strcpy(conf->channel, "-100");
+		(void)ew_text_copy(conf->secret, sizeof(conf->secret), "hush");
+		(void)ew_text_copy(conf->channel, sizeof(conf->channel), "-100");
 		if (types[i] == EW_WEBHOOK_ALERTMANAGER)
-			(void)strcpy(conf->url, "http://am:9093/");
+			(void)ew_text_copy(conf->url, sizeof(conf->url),
+			    "http://am:9093/");
 		ew_webhook_request_init(&r);
 		cr_assert_eq(ew_webhook_build(conf, m, 0, &r, &error), 0, "%s",
 		    error.text);
