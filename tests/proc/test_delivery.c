@@ -144,7 +144,7 @@ Test(delivery, what_an_answer_means)
 		{ STATUS("429 Slow\r\nRetry-After: 0.5"), EW_OUTBOX_RETRY, 0, 1 },
 		{ STATUS("503 Busy\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT"),
 		    EW_OUTBOX_RETRY, 86390, 86401 },
-		{ "HTTP/1.1 429 Slow\r\nContent-Length: 19\r\n\r\n{\"retry_after\": "
+		{ "HTTP/1.1 429 Slow\r\nContent-Length: 20\r\n\r\n{\"retry_after\": "
 		  "2.5}",
 		    EW_OUTBOX_RETRY, 2, 3 },
 		{ STATUS("404 Not Found"), EW_OUTBOX_RETRY, 3590, 3601 },
