@@ -62,3 +62,10 @@ ew_release(void *memory, size_t size)
 	if (memory && munmap(memory, size) != 0)
 		assert(!"ew_release: not what ew_reserve gave");
 }
+
+void
+ew_reserve_dense(void *memory, size_t size)
+{
+	if (memory)
+		(void)madvise(memory, size, MADV_HUGEPAGE);
+}

@@ -16,3 +16,8 @@ char *ew_strdup(const char *text) __attribute__((malloc, returns_nonnull));
 /* Zeroed, cache-line aligned, untouched until used (mmap); NULL when it cannot be had. */
 void *ew_reserve(size_t size);
 void ew_release(void *memory, size_t size);
+/*
+ * Memory from ew_reserve that will be touched all over, and at random: ask for large pages,
+ * so that it costs no walk through page tables. A hint; nothing happens where there are none.
+ */
+void ew_reserve_dense(void *memory, size_t size);

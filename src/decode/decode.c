@@ -56,19 +56,6 @@ ew_decoder_free(struct ew_decoder *decoder)
 	free(decoder);
 }
 
-struct ew_packet *
-ew_state_emit(struct ew_state *s)
-{
-	struct ew_batch *batch = s->batch;
-
-	assert(batch->n_packets < EW_BATCH_PACKETS);
-	struct ew_packet *packet = &batch->packets[batch->n_packets++];
-
-	*packet = s->packet;
-	s->packet.outer = (uint16_t)batch->n_packets;
-	return packet;
-}
-
 struct ew_note *
 ew_state_note(struct ew_state *s, struct ew_packet *packet, enum ew_note_kind kind)
 {
@@ -131,15 +118,25 @@ static void
 decode_frame(struct ew_decoder *decoder, const struct ew_frame *frame,
     struct ew_batch *batch)
 {
+	struct ew_packet *packet = &batch->packets[batch->n_packets];
+
+	assert(batch->n_packets < EW_BATCH_PACKETS);
+	if (ew_decode_short(frame, packet)) {
+		batch->n_packets++;
+		return;
+	}
 	struct ew_state s = {
 		.decoder = decoder,
 		.batch = batch,
 		.c = ew_cursor_over(frame->data, frame->caplen),
 		.missing = frame->len > frame->caplen ? frame->len - frame->caplen : 0,
-		.packet = { .ts_ns = frame->ts_ns,
-		    .ifindex = frame->ifindex,
-		    .seen = frame->seen },
+		.packet = packet,
 	};
+
+	memset(packet, 0, sizeof(*packet));
+	packet->ts_ns = frame->ts_ns;
+	packet->ifindex = frame->ifindex;
+	packet->seen = frame->seen;
 	enum ew_step step = first_step(frame->link);
 
 	while (step != EW_STEP_DONE) {

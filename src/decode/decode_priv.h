@@ -38,6 +38,7 @@ struct ew_decode_counters {
 };
 
 struct ew_fragments;
+struct ew_frame;
 
 struct ew_decoder {
 	struct ew_decode_counters counters;
@@ -69,9 +70,9 @@ struct ew_state {
 	uint32_t ip_bytes;
 	uint16_t type;
 	uint8_t proto;
-	uint8_t depth;		 /* tunnels entered */
-	uint8_t labels;		 /* tags and labels skipped */
-	struct ew_packet packet; /* what the next packet inherits and adds to */
+	uint8_t depth;		  /* tunnels entered */
+	uint8_t labels;		  /* tags and labels skipped */
+	struct ew_packet *packet; /* in the batch; being filled */
 };
 
 static inline enum ew_step
@@ -107,8 +108,14 @@ ew_state_wants(const struct ew_state *s, enum ew_note_kind kind)
 	return (s->decoder->conf.notes & EW_NOTE_BIT(kind)) != 0;
 }
 
-/* Put s->packet into the batch; what follows in the frame is inside of it. */
-struct ew_packet *ew_state_emit(struct ew_state *s);
+/* s->packet is complete: it belongs to the batch now. */
+static inline struct ew_packet *
+ew_state_emit(struct ew_state *s)
+{
+	s->batch->n_packets++;
+	return s->packet;
+}
+
 /* A note for packet; zeroed, kind set. The batch always has room (packet.h). */
 struct ew_note *ew_state_note(struct ew_state *s, struct ew_packet *packet,
     enum ew_note_kind kind);
@@ -122,6 +129,11 @@ enum ew_step ew_decode_ipv4(struct ew_state *s);
 enum ew_step ew_decode_ipv6(struct ew_state *s);
 /* transport.c */
 enum ew_step ew_decode_transport(struct ew_state *s);
+/* enum ew_syn_options of a SYN with size bytes of options at bytes, captured of them. */
+uint8_t ew_decode_syn_options(uint16_t window, const uint8_t *bytes, size_t size,
+    size_t captured);
+/* short.c: the frames that make up nearly all traffic; false: take the long way. */
+bool ew_decode_short(const struct ew_frame *frame, struct ew_packet *ret_packet);
 /* tunnel.c: the cursor stands after the UDP header, or at the GRE header */
 enum ew_step ew_decode_vxlan(struct ew_state *s);
 enum ew_step ew_decode_geneve(struct ew_state *s);

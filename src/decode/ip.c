@@ -77,18 +77,18 @@ ew_decode_ipv4(struct ew_state *s)
 			return ew_decode_fail(s, EW_DECODE_IP_HEADER);
 	}
 	ew_state_trim(s, total - header);
-	set_v4(&s->packet.src, h + 12);
-	set_v4(&s->packet.dst, h + 16);
-	s->packet.ip_id = (uint16_t)(h[4] << 8 | h[5]);
-	s->packet.ttl = h[8];
+	set_v4(&s->packet->src, h + 12);
+	set_v4(&s->packet->dst, h + 16);
+	s->packet->ip_id = (uint16_t)(h[4] << 8 | h[5]);
+	s->packet->ttl = h[8];
 	s->ip_bytes = total;
 	s->proto = h[9];
 	if (!(offset & 0x3fff))
 		return EW_STEP_TRANSPORT;
-	const struct ew_fragment fragment = { .ts_ns = s->packet.ts_ns,
-		.src = s->packet.src,
-		.dst = s->packet.dst,
-		.id = s->packet.ip_id,
+	const struct ew_fragment fragment = { .ts_ns = s->packet->ts_ns,
+		.src = s->packet->src,
+		.dst = s->packet->dst,
+		.id = s->packet->ip_id,
 		.offset = (offset & 0x1fffU) * 8U,
 		.bytes = total - header,
 		.header_bytes = (uint16_t)header,
@@ -134,7 +134,7 @@ ipv6_fragment(struct ew_state *s, const uint8_t *fixed, uint32_t header)
 	s->proto = h[0];
 	if (!(offset & 0xfff9))
 		return EW_STEP_TRANSPORT; /* atomic: the caller goes on with the chain */
-	const struct ew_fragment fragment = { .ts_ns = s->packet.ts_ns,
+	const struct ew_fragment fragment = { .ts_ns = s->packet->ts_ns,
 		.src = ew_addr_v6(fixed + 8),
 		.dst = ew_addr_v6(fixed + 24),
 		.id = (uint32_t)h[4] << 24 | (uint32_t)h[5] << 16 |
@@ -210,10 +210,10 @@ ew_decode_ipv6(struct ew_state *s)
 	uint32_t payload = (uint32_t)(h[4] << 8 | h[5]);
 
 	s->proto = h[6];
-	s->packet.ttl = h[7];
-	s->packet.ip_id = 0;
-	memcpy(s->packet.src.b, h + 8, 16);
-	memcpy(s->packet.dst.b, h + 24, 16);
+	s->packet->ttl = h[7];
+	s->packet->ip_id = 0;
+	memcpy(s->packet->src.b, h + 8, 16);
+	memcpy(s->packet->dst.b, h + 24, 16);
 	if (payload == 0 && s->proto == PROTO_HOP_BY_HOP)
 		payload = jumbo_length(s->c.pos + 2, ew_cursor_left(&s->c) > 8 ? 6 : 0);
 	if (payload == 0 && s->proto != PROTO_NONE)

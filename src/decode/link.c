@@ -54,7 +54,7 @@ static enum ew_step
 ethernet(struct ew_state *s)
 {
 	ew_cursor_skip(&s->c, 6);
-	ew_cursor_copy(&s->c, s->packet.src_mac, 6);
+	ew_cursor_copy(&s->c, s->packet->src_mac, 6);
 	const uint16_t type = ew_cursor_be16(&s->c);
 
 	if (s->c.failed)
@@ -76,9 +76,9 @@ sll(struct ew_state *s)
 	if (s->c.failed)
 		return ew_decode_fail(s, EW_DECODE_LINK);
 	if (seen <= EW_SEEN_OUTGOING)
-		s->packet.seen = (uint8_t)seen;
+		s->packet->seen = (uint8_t)seen;
 	if (length == 6)
-		memcpy(s->packet.src_mac, address, 6);
+		memcpy(s->packet->src_mac, address, 6);
 	/* 4: the payload is 802.2; types below 0x600 are Linux's own. */
 	if (type < ETHER_TYPE_MIN)
 		return type == 4 ? EW_STEP_LLC : not_ours(s);
@@ -101,10 +101,10 @@ sll2(struct ew_state *s)
 
 	if (s->c.failed)
 		return ew_decode_fail(s, EW_DECODE_LINK);
-	s->packet.ifindex = ifindex;
-	s->packet.seen = seen <= EW_SEEN_OUTGOING ? seen : (uint8_t)EW_SEEN_UNKNOWN;
+	s->packet->ifindex = ifindex;
+	s->packet->seen = seen <= EW_SEEN_OUTGOING ? seen : (uint8_t)EW_SEEN_UNKNOWN;
 	if (length == 6)
-		memcpy(s->packet.src_mac, address, 6);
+		memcpy(s->packet->src_mac, address, 6);
 	if (type < ETHER_TYPE_MIN)
 		return type == 4 ? EW_STEP_LLC : not_ours(s);
 	s->type = type;
@@ -165,7 +165,7 @@ vlan(struct ew_state *s)
 
 	if (s->c.failed || ++s->labels > LABELS_MAX)
 		return ew_decode_fail(s, EW_DECODE_LINK);
-	s->packet.vlan[s->packet.vlan[0] != 0] = tag & 0xfff;
+	s->packet->vlan[s->packet->vlan[0] != 0] = tag & 0xfff;
 	return type_or_length(s, type);
 }
 
@@ -219,9 +219,9 @@ arp(struct ew_state *s)
 
 	if (!ew_state_wants(s, EW_NOTE_ARP))
 		return EW_STEP_DONE;
-	if (!ew_decode_arp(&s->c, &s->packet.src, &s->packet.dst, &info))
+	if (!ew_decode_arp(&s->c, &s->packet->src, &s->packet->dst, &info))
 		return ew_decode_fail(s, EW_DECODE_NOTE);
-	s->packet.kind = EW_PACKET_ARP;
+	s->packet->kind = EW_PACKET_ARP;
 	struct ew_packet *packet = ew_state_emit(s);
 
 	ew_state_note(s, packet, EW_NOTE_ARP)->u.arp = info;

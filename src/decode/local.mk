@@ -18,3 +18,4 @@ libew_decode_a_SOURCES += %D%/quote.c
 libew_decode_a_SOURCES += %D%/transport.c
 libew_decode_a_SOURCES += %D%/tunnel.c
 libew_decode_a_SOURCES += %D%/decode_priv.h
+libew_decode_a_SOURCES += %D%/short.c

@@ -31,9 +31,9 @@ enum ew_tcp_flag {
 	EW_TCP_URG = 0x20,
 };
 
-/* How a SYN was built, for the hints of detectors.md 3.8. */
+/* How a SYN was built; read only where its window (512, 1024) hints at a scanner. */
 enum ew_syn_options {
-	EW_SYN_OPTIONS_OTHER, /* also: not a SYN */
+	EW_SYN_OPTIONS_OTHER, /* also: not read, not a SYN */
 	EW_SYN_OPTIONS_NONE,
 	EW_SYN_OPTIONS_MSS_ONLY,
 };

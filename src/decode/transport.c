@@ -35,25 +35,30 @@ enum {
 static void
 start(struct ew_state *s, enum ew_packet_kind kind)
 {
-	s->packet.kind = (uint8_t)kind;
-	s->packet.proto = s->proto;
-	s->packet.ip_bytes = s->ip_bytes;
-	s->packet.sport = 0;
-	s->packet.dport = 0;
-	s->packet.payload_bytes = 0;
-	s->packet.tcp_flags = 0;
-	s->packet.syn_options = EW_SYN_OPTIONS_OTHER;
-	s->packet.uncounted = 0;
+	s->packet->kind = (uint8_t)kind;
+	s->packet->proto = s->proto;
+	s->packet->ip_bytes = s->ip_bytes;
+	s->packet->sport = 0;
+	s->packet->dport = 0;
+	s->packet->payload_bytes = 0;
+	s->packet->tcp_flags = 0;
+	s->packet->syn_options = EW_SYN_OPTIONS_OTHER;
+	s->packet->uncounted = 0;
 }
 
-/* What options a SYN carries: scanners give themselves away by leaving them out. */
-static uint8_t
-syn_options(const struct ew_cursor *rest, uint32_t size)
+/*
+ * Scanners give themselves away by the options they leave out. Their windows are known
+ * (detectors.md 3.8), so the options of other SYNs are not read.
+ */
+uint8_t
+ew_decode_syn_options(uint16_t window, const uint8_t *bytes, size_t size,
+    size_t captured)
 {
-	struct ew_cursor c = ew_cursor_over(rest->pos,
-	    size < ew_cursor_left(rest) ? size : ew_cursor_left(rest));
-	bool mss = false, other = false;
+	struct ew_cursor c = ew_cursor_over(bytes, size < captured ? size : captured);
+	bool mss = false;
 
+	if (window != 1024 && window != 512)
+		return EW_SYN_OPTIONS_OTHER;
 	if (size == 0)
 		return EW_SYN_OPTIONS_NONE;
 	while (ew_cursor_left(&c) > 0) {
@@ -65,14 +70,12 @@ syn_options(const struct ew_cursor *rest, uint32_t size)
 			continue;
 		const uint8_t length = ew_cursor_u8(&c);
 
-		if (length < 2)
+		if (length < 2 || kind != 2)
 			return EW_SYN_OPTIONS_OTHER;
-		mss = mss || kind == 2;
-		other = other || kind != 2;
+		mss = true;
 		ew_cursor_skip(&c, length - 2U);
 	}
-	return mss && !other && !c.failed ? EW_SYN_OPTIONS_MSS_ONLY
-					  : EW_SYN_OPTIONS_OTHER;
+	return mss && !c.failed ? EW_SYN_OPTIONS_MSS_ONLY : EW_SYN_OPTIONS_OTHER;
 }
 
 /* DNS over TCP: a message that starts in this segment, after its two length bytes. */
@@ -99,7 +102,7 @@ tcp(struct ew_state *s)
 
 	if (!h)
 		return ew_decode_fail(s, EW_DECODE_TRANSPORT);
-	struct ew_packet *p = &s->packet;
+	struct ew_packet *p = s->packet;
 	const uint32_t header = (h[12] >> 4) * 4U;
 
 	start(s, EW_PACKET_TCP);
@@ -119,7 +122,8 @@ tcp(struct ew_state *s)
 	}
 	p->payload_bytes = size - header;
 	if (p->tcp_flags & EW_TCP_SYN)
-		p->syn_options = syn_options(&s->c, header - 20);
+		p->syn_options = ew_decode_syn_options(p->window, s->c.pos, header - 20,
+		    ew_cursor_left(&s->c));
 	struct ew_packet *packet = ew_state_emit(s);
 
 	if ((packet->dport == PORT_DNS || packet->sport == PORT_DNS) &&
@@ -203,7 +207,7 @@ udp(struct ew_state *s)
 
 	if (!h)
 		return ew_decode_fail(s, EW_DECODE_TRANSPORT);
-	struct ew_packet *p = &s->packet;
+	struct ew_packet *p = s->packet;
 	const uint32_t length = (uint32_t)(h[4] << 8 | h[5]);
 
 	start(s, EW_PACKET_UDP);
@@ -238,11 +242,11 @@ icmp(struct ew_state *s)
 	if (!h)
 		return ew_decode_fail(s, EW_DECODE_TRANSPORT);
 	start(s, EW_PACKET_ICMP);
-	s->packet.sport = h[0];
-	s->packet.dport = h[1];
-	s->packet.payload_bytes = size - 8;
+	s->packet->sport = h[0];
+	s->packet->dport = h[1];
+	s->packet->payload_bytes = size - 8;
 	/* Zeek counts no packet of an ICMP message it has not seen whole (ICMP.cc). */
-	s->packet.uncounted = s->missing > 0;
+	s->packet->uncounted = s->missing > 0;
 	struct ew_packet *packet = ew_state_emit(s);
 
 	if (is_error(s->proto, h[0]) && ew_state_wants(s, EW_NOTE_QUOTE)) {
@@ -269,8 +273,8 @@ sctp(struct ew_state *s)
 	if (!h)
 		return ew_decode_fail(s, EW_DECODE_TRANSPORT);
 	start(s, EW_PACKET_SCTP);
-	s->packet.sport = (uint16_t)(h[0] << 8 | h[1]);
-	s->packet.dport = (uint16_t)(h[2] << 8 | h[3]);
+	s->packet->sport = (uint16_t)(h[0] << 8 | h[1]);
+	s->packet->dport = (uint16_t)(h[2] << 8 | h[3]);
 	ew_state_emit(s);
 	return EW_STEP_DONE;
 }

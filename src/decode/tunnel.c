@@ -8,6 +8,8 @@
  * VNI out of its key, VXLAN.cc). An interface and what it proves about the sender belong to
  * the outer packet; the inner one keeps the interface for counting.
  */
+#include <assert.h>
+
 #include "decode/decode_priv.h"
 
 enum {
@@ -22,7 +24,7 @@ enum {
 	TYPE_ERSPAN3 = 0x22eb,
 };
 
-/* Whether one more tunnel may be entered. */
+/* Enter one more tunnel, if there may be one: what follows is a packet of its own. */
 static bool
 enter(struct ew_state *s)
 {
@@ -30,11 +32,16 @@ enter(struct ew_state *s)
 		s->decoder->counters.errors[EW_DECODE_TUNNEL_DEPTH]++;
 		return false;
 	}
+	const struct ew_packet *outer = s->packet++;
+
+	assert(s->batch->n_packets < EW_BATCH_PACKETS);
+	*s->packet = (struct ew_packet){ .ts_ns = outer->ts_ns,
+		.domain = outer->domain,
+		.seen = outer->seen,
+		.ifindex = outer->ifindex,
+		.outer = (uint16_t)s->batch->n_packets };
 	s->depth++;
 	s->labels = 0;
-	s->packet.vlan[0] = 0;
-	s->packet.vlan[1] = 0;
-	memset(s->packet.src_mac, 0, sizeof(s->packet.src_mac));
 	s->decoder->counters.tunnelled++;
 	return true;
 }
@@ -49,7 +56,7 @@ ew_decode_vxlan(struct ew_state *s)
 		return ew_decode_fail(s, EW_DECODE_TUNNEL);
 	if (!enter(s))
 		return EW_STEP_DONE;
-	s->packet.domain =
+	s->packet->domain =
 	    EW_DOMAIN_TUNNEL | (uint32_t)h[4] << 16 | (uint32_t)h[5] << 8 | h[6];
 	return EW_STEP_ETHERNET;
 }
@@ -66,7 +73,7 @@ ew_decode_geneve(struct ew_state *s)
 		return ew_decode_fail(s, EW_DECODE_TUNNEL);
 	if (!enter(s))
 		return EW_STEP_DONE;
-	s->packet.domain =
+	s->packet->domain =
 	    EW_DOMAIN_TUNNEL | (uint32_t)h[4] << 16 | (uint32_t)h[5] << 8 | h[6];
 	s->type = (uint16_t)(h[2] << 8 | h[3]);
 	return EW_STEP_TYPE;

@@ -6,6 +6,8 @@
  * hand that moves round the slots this evicts in about the order in which flows came: a
  * freed slot is used again at once, and the hand has just passed it.
  */
+#include <string.h>
+
 #include "base/alloc.h"
 #include "flow/flow_priv.h"
 
@@ -34,6 +36,13 @@ slot_set_fini(struct slot_set *set)
 {
 	if (set->bits[0])
 		ew_release(set->bits[0], set->reserved);
+}
+
+void
+slot_set_clear(struct slot_set *set)
+{
+	memset(set->bits[0], 0, set->reserved);
+	set->count = 0;
 }
 
 void
@@ -82,7 +91,7 @@ next_on_level(const struct slot_set *set, int level, uint32_t from)
 	return rest ? from + (uint32_t)__builtin_ctzll(rest) : UINT32_MAX;
 }
 
-/* Like slot_set_next, without going round. */
+/* Like slot_set_search, without going round. */
 static uint32_t
 next_after(const struct slot_set *set, uint32_t from)
 {
@@ -118,7 +127,7 @@ next_after(const struct slot_set *set, uint32_t from)
 }
 
 uint32_t
-slot_set_next(const struct slot_set *set, uint32_t from)
+slot_set_search(const struct slot_set *set, uint32_t from)
 {
 	if (set->count == 0)
 		return NO_SLOT;

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "decode/packet.h"
@@ -38,6 +39,8 @@ enum {
 	SIDE_DID_CLOSE = 1 << 0,
 	SIDE_SENT_FIN = 1 << 1,
 	SIDE_SENT_SYN = 1 << 2,
+	SIDE_SEEN_DATA = 1 << 3, /* letter D is in the history for its role */
+	SIDE_SEEN_ACK = 1 << 4,	 /* letter A */
 };
 
 /*
@@ -104,14 +107,14 @@ _Static_assert(sizeof(struct flow) == 128, "a flow's hot part is two cache lines
 
 struct flow_cold {
 	int64_t first_ns;
-	uint8_t history[16]; /* history.c */
-	uint16_t last_syn[2], last_fin[2],
-	    last_rst[2]; /* folded sequence numbers, by end */
-	uint16_t
-	    seen; /* letters seen once: enum history_once, << 8 for the responder */
+	uint8_t history[16];  /* history.c */
+	uint16_t last_syn[2]; /* folded sequence numbers, by end */
+	uint16_t last_fin[2];
+	uint16_t last_rst[2];
+	uint16_t seen; /* enum history_once of the originator, << 8 of the responder */
 	uint16_t periods; /* UPDATE and TURNS periods that are over */
-	uint32_t
-	    ms; /* after first_ns: of the SYN-ACK; with FLOW_CLOSING of the close */
+	uint32_t ms; /* from first_ns to the SYN-ACK; with FLOW_CLOSING to the close */
+	uint32_t where; /* index_where() of its key */
 };
 _Static_assert(sizeof(struct flow_cold) == 48, "flow_cold grew");
 
@@ -154,27 +157,24 @@ _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 struct index {
 	struct bucket *buckets;
 	size_t mask; /* buckets - 1 */
-	uint64_t seed;
+	uint64_t secret[6];
 	size_t reserved;
 };
 
 int index_init(struct index *index, uint32_t max_flows, uint64_t seed);
 void index_fini(struct index *index);
-uint64_t index_hash(const struct index *index, const struct flow_key *key);
-static inline void
-index_prefetch(const struct index *index, uint64_t hash)
+void index_clear(struct index *index);
+
+/* What of a hash is needed to find an entry again: bucket in 24 bits, tag in 8. */
+static inline uint32_t
+index_where(uint64_t hash)
 {
-	__builtin_prefetch(&index->buckets[hash & index->mask]);
+	return (uint32_t)(hash >> 56) << 24 | (uint32_t)(hash & 0xffffff);
 }
-/* A slot whose tag fits, or NO_SLOT: for prefetching. */
-uint32_t index_guess(const struct index *index, uint64_t hash);
-uint32_t index_find(const struct index *index, const struct flow *flows, uint64_t hash,
-    const struct flow_key *key);
-/* False when the neighbourhood is full: more than 100 entries of one hash. */
-bool index_insert(struct index *index, uint64_t hash, uint32_t slot);
-void index_remove(struct index *index, uint64_t hash, uint32_t slot);
-/* Any slot that lives near hash, to be evicted when index_insert refuses. */
-uint32_t index_any(const struct index *index, uint64_t hash);
+
+/* A slot that lives near where, an unanswered flow's if there is one. */
+uint32_t index_any(const struct index *index, const struct flow *flows, uint32_t where);
+/* The look-ups themselves are inline: index_priv.h. */
 
 /* --- timers: flow/wheel.c ---------------------------------------------------------------- */
 
@@ -207,10 +207,18 @@ struct slot_set {
 
 int slot_set_init(struct slot_set *set, uint32_t max);
 void slot_set_fini(struct slot_set *set);
+void slot_set_clear(struct slot_set *set);
 void slot_set_add(struct slot_set *set, uint32_t slot);
 void slot_set_remove(struct slot_set *set, uint32_t slot);
 /* The first member at or after from, else the first of all; NO_SLOT when empty. */
-uint32_t slot_set_next(const struct slot_set *set, uint32_t from);
+uint32_t slot_set_search(const struct slot_set *set, uint32_t from);
+static inline uint32_t
+slot_set_next(const struct slot_set *set, uint32_t from)
+{
+	if (set->bits[0][from / 64] >> (from % 64) & 1)
+		return from;
+	return slot_set_search(set, from);
+}
 
 /* --- interfaces: flow/points.c ----------------------------------------------------------- */
 
@@ -304,9 +312,10 @@ struct asks {
 /* A packet on its way through the table. */
 struct arrival {
 	struct flow_key key;
-	uint64_t hash;
-	uint8_t end;	/* which of the key's ends sent it */
+	uint32_t where; /* index_where() of the key */
+	uint32_t guess; /* a slot that may be its flow's, or NO_SLOT */
 	uint32_t point; /* 0 unknown */
+	uint8_t end;	/* which of the key's ends sent it */
 };
 
 #define GAPS_MAX 16
@@ -336,8 +345,8 @@ struct ew_flow_table {
 	uint32_t opening;    /* slot whose first packet is being fed; else NO_SLOT */
 	uint32_t n_gaps;
 	struct ew_gap_info gaps[GAPS_MAX];
-	int64_t evicting_since_ns; /* 0 none */
-	uint64_t evicting_lost;
+	int64_t evicting_since_ns;	    /* 0 none */
+	uint64_t evicting_lost;		    /* since then, not told yet */
 	uint64_t parents[EW_BATCH_PACKETS]; /* flow ids of the batch's tunnels */
 	struct arrival arrivals[EW_BATCH_PACKETS];
 	size_t flows_reserved, cold_reserved, rare_reserved, turns_reserved;
@@ -403,9 +412,11 @@ int64_t table_deadline(const struct ew_flow_table *table, uint32_t slot);
 /* Run all timers up to clock_ns, which becomes the clock. */
 void table_run_timers(struct ew_flow_table *table, int64_t clock_ns);
 void table_tell_gap(struct ew_flow_table *table, const struct ew_gap_info *gap);
-void table_tell_evictions(struct ew_flow_table *table, bool now);
+void table_tell_evictions(struct ew_flow_table *table);
 struct flow_rare *table_rare(struct ew_flow_table *table, uint32_t slot);
 void table_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
+void table_tell_end(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
+void table_clear(struct ew_flow_table *table);
 uint32_t table_find(const struct ew_flow_table *table, const struct flow_key *key);
 /* Sort the ends of a tuple into a key. Returns the end that is src. */
 unsigned table_key(const struct ew_addr *src, uint16_t sport, const struct ew_addr *dst,
@@ -417,9 +428,13 @@ unsigned table_key(const struct ew_addr *src, uint16_t sport, const struct ew_ad
 /* tcp.c */
 bool tcp_is_reuse(const struct flow *f, const struct ew_packet *packet);
 bool tcp_begins_flipped(const struct ew_packet *packet);
+/* Most segments: both ends established, nothing new but numbers. False: use tcp_feed. */
+bool tcp_feed_steady(struct flow *f, const struct ew_packet *packet, unsigned end);
+/* The first SYN of a flow; false when it is no plain one. */
+bool tcp_feed_first_syn(struct ew_flow_table *table, uint32_t slot,
+    const struct ew_packet *packet, unsigned end);
 void tcp_feed(struct ew_flow_table *table, uint32_t slot,
     const struct ew_packet *packet, unsigned end);
-uint64_t tcp_bytes(const struct flow *f, unsigned end);
 /* Packet time when the flow is removed if nothing more comes. */
 int64_t tcp_deadline(const struct ew_flow_table *table, uint32_t slot);
 /* tcp_events.c: what a segment means to those who watch. */
@@ -428,6 +443,8 @@ struct tcp_before {
 	uint32_t ms;		 /* flow_cold.ms before it */
 	bool is_new;
 };
+void tcp_tell_first_syn(struct ew_flow_table *table, uint32_t slot,
+    const struct ew_packet *packet);
 void tcp_tell(struct ew_flow_table *table, uint32_t slot,
     const struct ew_packet *packet, unsigned end, const struct tcp_before *before);
 

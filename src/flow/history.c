@@ -14,12 +14,34 @@
 /* Index in this text is a letter's code. */
 static const char alphabet[] = "?SHADFRIQTWXshadfriqtwx^";
 
+static const uint8_t codes[128] = { ['S'] = 1,
+	['H'] = 2,
+	['A'] = 3,
+	['D'] = 4,
+	['F'] = 5,
+	['R'] = 6,
+	['I'] = 7,
+	['Q'] = 8,
+	['T'] = 9,
+	['W'] = 10,
+	['X'] = 11,
+	['s'] = 12,
+	['h'] = 13,
+	['a'] = 14,
+	['d'] = 15,
+	['f'] = 16,
+	['r'] = 17,
+	['i'] = 18,
+	['q'] = 19,
+	['t'] = 20,
+	['w'] = 21,
+	['x'] = 22,
+	['^'] = 23 };
+
 static unsigned
 code_of(char letter)
 {
-	const char *at = strchr(alphabet, letter);
-
-	return at ? (unsigned)(at - alphabet) : 0;
+	return codes[letter & 127];
 }
 
 static unsigned

@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "capture/frame.h"
 #include "flow/flow_priv.h"
+#include "flow/index_priv.h"
 
 /* How far packet time may fall back before it counts as a step: more than reordering
  * between receive queues, less than any correction of a clock. */
@@ -89,6 +90,8 @@ ew_flow_table_new(const struct ew_flow_conf *conf, ew_flow_sink *sink,
 		ew_flow_table_free(t);
 		return NULL;
 	}
+	ew_reserve_dense(t->flows, t->flows_reserved);
+	ew_reserve_dense(t->cold, t->cold_reserved);
 	*total += t->index.reserved + t->unanswered.reserved;
 	wheel_init(t->wheel, 0);
 	return t;
@@ -171,11 +174,11 @@ prepare(struct ew_flow_table *table, const struct ew_packet *packet, struct arri
 		    (uint8_t)packet->dport, &one_way);
 	a->end = (uint8_t)table_key(&packet->src, packet->sport, &packet->dst, dport,
 	    packet->proto, domain, one_way, &a->key);
-	a->hash = index_hash(&table->index, &a->key);
+	a->where = index_where(index_hash(&table->index, &a->key));
 	a->point = packet->ifindex;
 	if (a->point && packet->seen == EW_SEEN_OUTGOING)
 		a->point |= POINT_OUTGOING;
-	index_prefetch(&table->index, a->hash);
+	index_prefetch(&table->index, a->where);
 }
 
 /* --- opening and closing ------------------------------------------------------------------ */
@@ -206,11 +209,8 @@ static void
 release(struct ew_flow_table *table, uint32_t slot)
 {
 	struct flow *f = &table->flows[slot];
-	struct flow_key key;
 
-	memcpy(&key, f, 40);
-	key.proto = f->proto;
-	index_remove(&table->index, index_hash(&table->index, &key), slot);
+	index_remove(&table->index, table->cold[slot].where, slot);
 	wheel_remove(table->wheel, table->flows, slot);
 	if (!(f->bits & FLOW_ANSWERED))
 		slot_set_remove(&table->unanswered, slot);
@@ -222,8 +222,9 @@ release(struct ew_flow_table *table, uint32_t slot)
 	table->counters.closed++;
 }
 
+/* The flow's last events. */
 void
-table_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
+table_tell_end(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
 {
 	struct flow *f = &table->flows[slot];
 
@@ -234,17 +235,35 @@ table_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
 	if (table->turns)
 		turns_tell(table, slot);
 	tell_close(table, slot, flags);
+}
+
+void
+table_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
+{
+	table_tell_end(table, slot, flags);
 	release(table, slot);
 }
 
-/* Tell once a second how many flows had to go. */
+/* All flows are over and told: forget them without looking at each. */
 void
-table_tell_evictions(struct ew_flow_table *table, bool now)
+table_clear(struct ew_flow_table *table)
 {
-	if (table->evicting_lost == 0 ||
-	    (!now && table->clock_ns - table->evicting_since_ns < EW_NS_PER_S))
-		return;
-	struct ew_gap_info gap = { .from_ns = table->evicting_since_ns - table->skew_ns,
+	table->counters.closed += table->counters.open;
+	table->counters.open = 0;
+	table->free_slot = NO_SLOT;
+	table->high_water = 0;
+	table->hand = 0;
+	index_clear(&table->index);
+	slot_set_clear(&table->unanswered);
+	wheel_init(table->wheel, table->wheel->tick);
+}
+
+/* Once a second: how many flows had to go. */
+void
+table_tell_evictions(struct ew_flow_table *table)
+{
+	const struct ew_gap_info gap = { .from_ns =
+					     table->evicting_since_ns - table->skew_ns,
 		.to_ns = table->clock_ns - table->skew_ns,
 		.lost = table->evicting_lost,
 		.cause = EW_GAP_TABLE_EVICTION };
@@ -260,7 +279,8 @@ evict(struct ew_flow_table *table, uint32_t slot, uint64_t *counter)
 	if (table->evicting_lost++ == 0)
 		table->evicting_since_ns = table->clock_ns;
 	table_close(table, slot, EW_FLOW_F_EVICTED);
-	table_tell_evictions(table, false);
+	if (table->clock_ns - table->evicting_since_ns >= EW_NS_PER_S)
+		table_tell_evictions(table);
 }
 
 /* The longest silent of the answered flows next to the hand; one that closed goes first. */
@@ -355,8 +375,9 @@ open_flow(struct ew_flow_table *table, const struct ew_packet *packet,
 	}
 	if (table->turns)
 		memset(&table->turns[slot], 0, sizeof(table->turns[slot]));
-	while (!index_insert(&table->index, a->hash, slot))
-		evict(table, index_any(&table->index, a->hash),
+	cold->where = a->where;
+	while (!index_insert(&table->index, a->where, slot))
+		evict(table, index_any(&table->index, table->flows, a->where),
 		    &table->counters.evicted_index);
 	slot_set_add(&table->unanswered, slot);
 	table->counters.opened++;
@@ -407,7 +428,8 @@ static bool
 is_successor(struct ew_flow_table *table, const struct flow *f, const struct arrival *a,
     const struct ew_packet *packet)
 {
-	if (packet->kind != EW_PACKET_TCP || !tcp_is_reuse(f, packet))
+	if (packet->kind != EW_PACKET_TCP || !(packet->tcp_flags & EW_TCP_SYN) ||
+	    !tcp_is_reuse(f, packet))
 		return false;
 	if (f->point[a->end] == a->point || a->point == 0)
 		return true;
@@ -460,7 +482,9 @@ feed_flow(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *pa
 		table_answered(table, slot);
 	if (packet->kind != EW_PACKET_TCP) {
 		datagram_feed(table, slot, packet, end, is_new);
-	} else if (!packet->uncounted) {
+	} else if (!packet->uncounted && !tcp_feed_steady(f, packet, end)) {
+		if (is_new && tcp_feed_first_syn(table, slot, packet, end))
+			return;
 		const struct tcp_before before = { .from = side_state(&f->side[end]),
 			.to = side_state(&f->side[end ^ 1]),
 			.ms = table->cold[slot].ms,
@@ -480,8 +504,11 @@ static uint32_t
 feed_packet(struct ew_flow_table *table, const struct ew_packet *packet,
     const struct arrival *a, uint64_t parent_id)
 {
-	uint32_t slot = index_find(&table->index, table->flows, a->hash, &a->key);
+	uint32_t slot = a->guess;
 	unsigned serial = 0;
+
+	if (slot == NO_SLOT || !index_is_flow(&table->flows[slot], &a->key))
+		slot = index_find(&table->index, table->flows, a->where, &a->key);
 
 	if (slot != NO_SLOT) {
 		struct flow *f = &table->flows[slot];
@@ -534,27 +561,59 @@ advance(struct ew_flow_table *table, int64_t ts_ns)
 		table_run_timers(table, at);
 }
 
-void
-ew_flow_feed(struct ew_flow_table *table, const struct ew_batch *batch)
+/* Fetch what evicting the next n flows will touch. */
+static void
+fetch_victims(struct ew_flow_table *table, uint32_t n)
 {
-	const uint32_t n = batch->n_packets;
-	struct arrival *arrivals = table->arrivals;
+	uint32_t at = table->hand;
 
+	if (table->free_slot != NO_SLOT || table->high_water < table->conf.max_flows ||
+	    table->unanswered.count < n)
+		return;
 	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t slot = slot_set_next(&table->unanswered, at);
+
+		__builtin_prefetch(&table->flows[slot]);
+		__builtin_prefetch((const char *)&table->flows[slot] + 64);
+		index_prefetch(&table->index, table->cold[slot].where);
+		at = slot + 1 == table->conf.max_flows ? 0 : slot + 1;
+	}
+}
+
+/* The passes before the work: keys and index lines, then likely flows. */
+static void
+fetch(struct ew_flow_table *table, const struct ew_batch *batch)
+{
+	struct arrival *arrivals = table->arrivals;
+	uint32_t strangers = 0;
+
+	for (uint32_t i = 0; i < batch->n_packets; i++) {
 		if (batch->packets[i].kind != EW_PACKET_ARP)
 			prepare(table, &batch->packets[i], &arrivals[i]);
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < batch->n_packets; i++) {
 		if (batch->packets[i].kind == EW_PACKET_ARP)
 			continue;
-		const uint32_t guess = index_guess(&table->index, arrivals[i].hash);
+		const uint32_t guess = index_guess(&table->index, arrivals[i].where);
 
+		arrivals[i].guess = guess;
 		if (guess != NO_SLOT) {
 			__builtin_prefetch(&table->flows[guess]);
 			__builtin_prefetch((const char *)&table->flows[guess] + 64);
 			__builtin_prefetch(&table->cold[guess]);
+		} else {
+			strangers++;
 		}
 	}
+	fetch_victims(table, strangers);
+}
+
+void
+ew_flow_feed(struct ew_flow_table *table, const struct ew_batch *batch)
+{
+	const uint32_t n = batch->n_packets;
+
+	fetch(table, batch);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ew_packet *packet = &batch->packets[i];
 		const struct ew_note *note =
@@ -571,7 +630,8 @@ ew_flow_feed(struct ew_flow_table *table, const struct ew_batch *batch)
 		table->counters.bytes += packet->ip_bytes;
 		const uint64_t parent =
 		    packet->outer ? table->parents[packet->outer - 1] : 0;
-		const uint32_t slot = feed_packet(table, packet, &arrivals[i], parent);
+		const uint32_t slot =
+		    feed_packet(table, packet, &table->arrivals[i], parent);
 		const bool is_outer = i + 1 < n && batch->packets[i + 1].outer == i + 1;
 
 		if (is_outer)

@@ -125,6 +125,15 @@ relative(const struct flow_side *side, uint32_t cur, uint32_t last, uint16_t wra
 	return full(cur, wraps) - side->start;
 }
 
+static void
+flip(struct flow *f)
+{
+	f->bits ^= FLOW_INITIATOR;
+	f->bits |= FLOW_FLIPPED;
+	f->side[0].bits &= (uint8_t) ~(SIDE_SEEN_DATA | SIDE_SEEN_ACK);
+	f->side[1].bits &= (uint8_t) ~(SIDE_SEEN_DATA | SIDE_SEEN_ACK);
+}
+
 static inline uint16_t
 fold(uint64_t seq)
 {
@@ -150,8 +159,7 @@ seen_before(struct segment *s, unsigned once, char letter)
 	if ((letter == 'A' || letter == 'D') && history_is(s->cold, 'H')) {
 		/* It began with a SYN-ACK, and now something productive follows: no
 		 * stealth scan, the SYN was missed. */
-		s->f->bits ^= FLOW_INITIATOR;
-		s->f->bits |= FLOW_FLIPPED;
+		flip(s->f);
 		history_replace(s->cold, "^h");
 	}
 	const bool by_orig = s->end == initiator_of(s->f);
@@ -184,10 +192,13 @@ update_history(struct segment *s, uint64_t rel_seq)
 
 	switch (control) {
 	case 0:
-		if (bytes)
+		if (bytes) {
 			(void)seen_before(s, ONCE_DATA, 'D');
-		else if (flags & EW_TCP_ACK)
+			s->from->bits |= SIDE_SEEN_DATA;
+		} else if (flags & EW_TCP_ACK) {
 			(void)seen_before(s, ONCE_ACK, 'A');
+			s->from->bits |= SIDE_SEEN_ACK;
+		}
 		break;
 	case EW_TCP_SYN:
 		note_control(s, ONCE_SYN, flags & EW_TCP_ACK ? 'H' : 'S',
@@ -298,8 +309,7 @@ from_inactive(struct segment *s)
 			    side_state(s->to) == TCP_SYN_ACK_SENT &&
 			    s->p->seq == s->from->start) {
 				/* SYN and SYN-ACK came in the wrong order. */
-				s->f->bits ^= FLOW_INITIATOR;
-				s->f->bits |= FLOW_FLIPPED;
+				flip(s->f);
 				history_add(s->cold, '^');
 				set_state(s->to, TCP_ESTABLISHED);
 			}
@@ -440,6 +450,60 @@ tcp_feed(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *pac
 		note_close(&s);
 }
 
+/*
+ * The same for a segment that changes nothing but numbers, and those forwards: four of five
+ * are like that. Touches only the hot part of the flow.
+ */
+bool
+tcp_feed_steady(struct flow *f, const struct ew_packet *packet, unsigned end)
+{
+	struct flow_side *from = &f->side[end], *to = &f->side[end ^ 1];
+	const uint32_t bytes = packet->payload_bytes;
+	const uint8_t control =
+	    packet->tcp_flags & (EW_TCP_SYN | EW_TCP_FIN | EW_TCP_RST | EW_TCP_ACK);
+	const uint8_t seen = bytes ? SIDE_SEEN_DATA : SIDE_SEEN_ACK;
+	const uint32_t past_segment = packet->seq + bytes;
+
+	if (control != EW_TCP_ACK || side_state(from) != TCP_ESTABLISHED ||
+	    side_state(to) != TCP_ESTABLISHED || !(from->bits & seen) ||
+	    !(f->sent & SENT_PAYLOAD) || packet->window == 0 ||
+	    packet->ts_ns < f->last_ns)
+		return false;
+	const bool advances = seq_delta(past_segment, from->last) > 0;
+	const bool acks = seq_delta(packet->ack, to->ack) > 0;
+
+	if ((bytes && !advances) || (advances && past_segment < from->last) ||
+	    (acks && (packet->ack < to->ack || seq_delta(packet->ack, to->start) < 0)))
+		return false;
+	if (advances)
+		from->last = past_segment;
+	if (acks)
+		to->ack = packet->ack;
+	f->last_ns = packet->ts_ns;
+	return true;
+}
+
+/* And for the SYN that opens a flow, of which a flood has nothing else. */
+bool
+tcp_feed_first_syn(struct ew_flow_table *table, uint32_t slot,
+    const struct ew_packet *packet, unsigned end)
+{
+	struct flow_side *from = &table->flows[slot].side[end];
+	struct flow_cold *cold = &table->cold[slot];
+
+	if ((packet->tcp_flags & (EW_TCP_SYN | EW_TCP_FIN | EW_TCP_RST | EW_TCP_ACK)) !=
+		EW_TCP_SYN ||
+	    packet->window == 0)
+		return false;
+	begin_at(from, packet->seq, packet->seq + 1 + packet->payload_bytes);
+	from->states = TCP_SYN_SENT | TCP_INACTIVE << 4;
+	from->bits = SIDE_SENT_SYN;
+	cold->seen = ONCE_SYN;
+	history_add(cold, 'S');
+	tcp_tell_first_syn(table, slot, packet);
+	return true;
+}
+
 /* TCPSessionAdapter::IsReuse: a SYN that cannot belong to the connection in the table. */
 bool
 tcp_is_reuse(const struct flow *f, const struct ew_packet *packet)
@@ -475,29 +539,6 @@ tcp_begins_flipped(const struct ew_packet *packet)
 	if (!ports_is_likely_server(packet->proto, packet->dport))
 		return true;
 	return !(flags & EW_TCP_SYN) && packet->sport < packet->dport;
-}
-
-/* TCP_Endpoint::Size. */
-uint64_t
-tcp_bytes(const struct flow *f, unsigned end)
-{
-	const struct flow_side *side = &f->side[end];
-	const uint64_t last = full(side->last, side->last_wraps);
-	const uint64_t ack = full(side->ack, side->ack_wraps);
-	const uint64_t start = side->start;
-
-	/* A half-open connection that was given up never carried anything. */
-	if (side_previous(side) == TCP_SYN_SENT && side_state(side) == TCP_RESET &&
-	    side_state(&f->side[end ^ 1]) == TCP_INACTIVE && ack != start &&
-	    ack != start + 1)
-		return 0;
-	uint64_t size = (last > ack ? last : ack) - start;
-
-	if (size)
-		size--; /* SYN */
-	if (size && (side->bits & SIDE_SENT_FIN))
-		size--;
-	return size;
 }
 
 static bool

@@ -43,6 +43,17 @@ tool_of(const struct ew_packet *p)
 	return EW_TOOL_NONE;
 }
 
+void
+tcp_tell_first_syn(struct ew_flow_table *table, uint32_t slot,
+    const struct ew_packet *packet)
+{
+	struct flow *f = &table->flows[slot];
+
+	f->bits |= (uint16_t)(FLOW_DIR_KNOWN | tool_of(packet) << FLOW_HINT_SHIFT);
+	f->sent |= WAITS_ANSWER;
+	tell(table, slot, EW_FLOW_ATTEMPT, packet);
+}
+
 static void
 tell_opening(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *packet,
     unsigned end)
@@ -51,9 +62,7 @@ tell_opening(struct ew_flow_table *table, uint32_t slot, const struct ew_packet 
 	const uint8_t flags = packet->tcp_flags;
 
 	if ((flags & EW_TCP_SYN) && !(flags & (EW_TCP_ACK | EW_TCP_RST | EW_TCP_FIN))) {
-		f->bits |= (uint16_t)(tool_of(packet) << FLOW_HINT_SHIFT);
-		f->sent |= WAITS_ANSWER;
-		tell(table, slot, EW_FLOW_ATTEMPT, packet);
+		tcp_tell_first_syn(table, slot, packet);
 		return;
 	}
 	f->bits |= FLOW_MIDSTREAM;

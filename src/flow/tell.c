@@ -15,6 +15,29 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* Payload bytes by sequence numbers: TCP_Endpoint::Size. */
+static uint64_t
+tcp_bytes(const struct flow *f, unsigned end)
+{
+	const struct flow_side *side = &f->side[end];
+	const uint64_t last = (uint64_t)side->last_wraps << 32 | side->last;
+	const uint64_t ack = (uint64_t)side->ack_wraps << 32 | side->ack;
+	const uint64_t start = side->start;
+
+	/* A half-open connection that was given up never carried anything. */
+	if (side_previous(side) == TCP_SYN_SENT && side_state(side) == TCP_RESET &&
+	    side_state(&f->side[end ^ 1]) == TCP_INACTIVE && ack != start &&
+	    ack != start + 1)
+		return 0;
+	uint64_t size = (last > ack ? last : ack) - start;
+
+	if (size)
+		size--; /* SYN */
+	if (size && (side->bits & SIDE_SENT_FIN))
+		size--;
+	return size;
+}
+
 /* A SYN and a RST with nothing of the originator between: Zeek has a pattern for it,
  * an optional ^, S, letters other than HAFGIQ, R, anything. */
 static bool

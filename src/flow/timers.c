@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "flow/flow_priv.h"
+#include "flow/index_priv.h"
 
 /* detectors.md 1.2. */
 #define ESTABLISHED_NS (50 * EW_NS_PER_MS)
@@ -55,8 +56,15 @@ next_look(const struct ew_flow_table *table, uint32_t slot)
 {
 	const struct flow *f = &table->flows[slot];
 	const struct flow_cold *cold = &table->cold[slot];
-	int64_t at = table->finishing ? INT64_MAX : table_deadline(table, slot);
-	int64_t other;
+	int64_t at, other;
+
+	/* A flood has nothing else: the SYN that waits. */
+	if (f->proto == 6 && (f->sent & WAITS_ANSWER) && !table->finishing)
+		return cold->first_ns +
+		    (table_wants(table, EW_FLOW_UNANSWERED)
+			    ? TCP_UNANSWERED_NS
+			    : table->conf.timeouts.tcp_attempt_ns);
+	at = table->finishing ? INT64_MAX : table_deadline(table, slot);
 
 	if ((f->sent & WAITS_ESTABLISHED) && table_wants(table, EW_FLOW_ESTABLISHED)) {
 		other = established_at(cold);
@@ -158,14 +166,16 @@ run_tick(struct ew_flow_table *table, uint32_t tick)
 
 	wheel->tick = tick;
 	table->clock_ns = table->base_ns + ((int64_t)tick << TICK_SHIFT);
-	neighbour_expire(table, table->clock_ns);
+	if (table->asks->first != table->asks->end)
+		neighbour_expire(table, table->clock_ns);
 	for (uint32_t slot = wheel->heads[at]; slot != NO_SLOT;
 	     slot = wheel->heads[at]) {
 		const uint32_t next = table->flows[slot].next;
 
 		if (next != NO_SLOT) {
-			__builtin_prefetch(&table->flows[next]);
-			__builtin_prefetch(&table->cold[next]);
+			__builtin_prefetch(&table->flows[table->flows[next].next %
+			    table->conf.max_flows]);
+			index_prefetch(&table->index, table->cold[next].where);
 		}
 		look(table, slot);
 	}
@@ -177,13 +187,16 @@ table_run_timers(struct ew_flow_table *table, int64_t clock_ns)
 	const uint32_t limit = table_tick(table, clock_ns);
 	uint32_t tick;
 
-	while (wheel_next(table->wheel, limit, &tick))
-		run_tick(table, tick);
-	table->wheel->tick = limit;
+	if (limit != table->wheel->tick) {
+		while (wheel_next(table->wheel, limit, &tick))
+			run_tick(table, tick);
+		table->wheel->tick = limit;
+	}
 	table->clock_ns = clock_ns;
-	neighbour_expire(table, clock_ns);
-	if (table->evicting_lost)
-		table_tell_evictions(table, false);
+	if (table->asks->first != table->asks->end)
+		neighbour_expire(table, clock_ns);
+	if (table->evicting_lost && clock_ns - table->evicting_since_ns >= EW_NS_PER_S)
+		table_tell_evictions(table);
 }
 
 void
@@ -202,10 +215,21 @@ ew_flow_table_expire(struct ew_flow_table *table, struct ew_mono now)
 
 struct open_flow {
 	int64_t first_ns;
-	uint64_t id;
+	uint64_t key; /* tells apart what began at the same time */
 	uint32_t slot;
 	bool inner;
 };
+
+/* Differs, most likely, between flows that began at the same nanosecond. */
+static uint64_t
+tie_breaker(const struct flow *f)
+{
+	uint64_t a, b;
+
+	memcpy(&a, f->addr[0].b + 8, 8);
+	memcpy(&b, f->addr[1].b + 8, 8);
+	return (a * 31 + b) * 31 + ((uint64_t)f->port[0] << 16 | f->port[1]) + f->proto;
+}
 
 static int
 by_start(const void *left, const void *right)
@@ -216,7 +240,7 @@ by_start(const void *left, const void *right)
 		return a->first_ns < b->first_ns ? -1 : 1;
 	if (a->inner != b->inner)
 		return a->inner ? 1 : -1;
-	return a->id < b->id ? -1 : a->id > b->id;
+	return a->key < b->key ? -1 : a->key > b->key;
 }
 
 void
@@ -230,7 +254,8 @@ ew_flow_finish(struct ew_flow_table *table)
 		table->finishing = true;
 		table_run_timers(table, table->clock_ns + FINISH_NS);
 		table->finishing = false;
-		table_tell_evictions(table, true);
+		if (table->evicting_lost)
+			table_tell_evictions(table);
 	}
 	for (uint32_t slot = 0; slot < table->high_water; slot++) {
 		const struct flow *f = &table->flows[slot];
@@ -239,14 +264,20 @@ ew_flow_finish(struct ew_flow_table *table)
 			continue;
 		assert(n < count);
 		open[n++] = (struct open_flow){ .first_ns = table->cold[slot].first_ns,
-			.id = tell_flow_id(f, &table->cold[slot]),
+			.key = tie_breaker(f),
 			.slot = slot,
 			.inner = (f->bits & FLOW_RARE) && table->rare[slot].parent_id };
 	}
 	qsort(open, n, sizeof(*open), by_start);
-	for (size_t i = 0; i < n; i++)
-		table_close(table, open[i].slot, EW_FLOW_F_END_OF_INPUT);
+	for (size_t i = 0; i < n; i++) {
+		if (i + 4 < n) {
+			__builtin_prefetch(&table->flows[open[i + 4].slot]);
+			__builtin_prefetch(&table->cold[open[i + 4].slot]);
+		}
+		table_tell_end(table, open[i].slot, EW_FLOW_F_END_OF_INPUT);
+	}
 	free(open);
+	table_clear(table);
 }
 
 /* --- gaps --------------------------------------------------------------------------------- */
