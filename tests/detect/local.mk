@@ -12,3 +12,4 @@ tests_detect_check_detect_SOURCES += %D%/test_link.c
 tests_detect_check_detect_SOURCES += %D%/test_context.c
 tests_detect_check_detect_SOURCES += %D%/test_volume.c
 tests_detect_check_detect_SOURCES += %D%/test_channel.c
+tests_detect_check_detect_SOURCES += %D%/test_pages.c
