@@ -190,6 +190,12 @@ ew_identity_tick(struct ew_identity *identity, struct ew_mono now)
 {
 	if (now.ns > identity->now.ns)
 		identity->now = now;
+	if (identity->begun_ns == 0)
+		identity->begun_ns = identity->now.ns;
+	/* Netlink's first dump comes before the first turn: what comes now is new. */
+	identity->is_watching = 1;
+	if (identity->is_unnamed && identity->conf.mode == EW_IDENTITY_LIVE)
+		ew_resolve_unnamed(identity);
 	ew_bind_drain(identity, identity->now, false);
 	if (identity->now.ns >= identity->prune_ns)
 		prune(identity, identity->now);
@@ -227,8 +233,8 @@ tell_if_ready(struct ew_identity *identity, struct ew_mono now)
 	if (identity->is_ready)
 		return;
 	for (unsigned i = 0; i < identity->n_runtimes; i++)
-		if (!identity->runtimes[i].is_complete &&
-		    (identity->runtimes[i].is_expected || i == 0))
+		if (identity->runtimes[i].is_expected &&
+		    !identity->runtimes[i].is_complete)
 			return;
 	identity->is_ready = 1;
 	ew_inst_tell(identity, EW_LIFE_INVENTORY_READY, NULL, NULL, now);
@@ -247,13 +253,11 @@ void
 ew_identity_inventory_complete(struct ew_identity *identity, const char *name,
     struct ew_mono now)
 {
-	if (strcmp(name, "netlink") == 0) {
-		identity->is_watching = 1;
-	} else {
-		struct runtime *runtime = runtime_slot(identity, name);
+	struct runtime *runtime = runtime_slot(identity, name);
 
-		if (runtime)
-			runtime->is_complete = 1;
+	if (runtime) {
+		runtime->is_complete = 1;
+		runtime->gone.ns = 0;
 	}
 	tell_if_ready(identity, now);
 }
@@ -264,6 +268,8 @@ ew_identity_runtime_gone(struct ew_identity *identity, const char *name,
 {
 	struct runtime *runtime = runtime_slot(identity, name);
 
+	if (runtime && runtime->is_expected && runtime->is_complete)
+		runtime->gone = now;
 	if (runtime)
 		runtime->is_expected = 0;
 	tell_if_ready(identity, now);

@@ -166,10 +166,14 @@ void ew_identity_host_addr(struct ew_identity *identity, const struct ew_addr *a
 
 /* A runtime is configured and may name instances: from now on namespaces wait for it. */
 void ew_identity_runtime_expected(struct ew_identity *identity, const char *runtime);
-/* The runtime's first (or next) complete list is in. */
+/* Its first (or next) complete list is in. In INVENTORY mode: the file is, as "file". */
 void ew_identity_inventory_complete(struct ew_identity *identity, const char *runtime,
     struct ew_mono now);
-/* It cannot be reached: do not wait for it. What it said stays. */
+/*
+ * It cannot be reached: what it said stays, and nothing waits for it, except for a moment
+ * after it had been there. Say so too when no runtime is configured at all (any name): until
+ * the first word about runtimes, namespaces wait 2 s for one.
+ */
 void ew_identity_runtime_gone(struct ew_identity *identity, const char *runtime,
     struct ew_mono now);
 

@@ -230,6 +230,8 @@ struct waiting {
 struct runtime {
 	char name[16];
 	uint8_t is_expected, is_complete;
+	struct ew_mono
+	    gone; /* lost after it had been complete: it may be back at once; 0 no */
 };
 
 struct counters {
@@ -260,8 +262,10 @@ struct ew_identity {
 	struct counters n;
 	struct ew_mono now;
 	int64_t prune_ns;
+	int64_t begun_ns;    /* the first turn */
 	uint8_t is_ready;    /* INVENTORY_READY was told */
 	uint8_t is_watching; /* netlink's first dump is in: what comes now is new */
+	uint8_t is_unnamed;  /* a seat may need a stand-in */
 	uint8_t n_runtimes;
 	struct runtime runtimes[EW_RUNTIMES_MAX];
 	uint32_t next_workload, next_instance, next_network, next_seat;
@@ -498,6 +502,9 @@ enum outcome { OUTCOME_BOUND, OUTCOME_FOLDED, OUTCOME_WAITS };
 enum outcome ew_resolve(struct ew_identity *identity, struct flow *flow,
     const struct ew_flow_event *ev, const struct proof *proof, struct ew_mono now,
     bool is_final, struct wait_for *ret_for);
+
+/* Stand-ins for namespaces that no runtime will name. */
+void ew_resolve_unnamed(struct ew_identity *identity);
 
 /* --- spoof.c --- */
 uint8_t ew_spoof_check(struct ew_identity *identity, const struct seat *seat,

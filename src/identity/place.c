@@ -369,6 +369,8 @@ ew_identity_iface_addr(struct ew_identity *identity, const struct ew_iface_addr 
 		ew_net_add_subnet(identity, port->net, &prefix);
 	}
 	ew_seat_match(identity, seat, lease, now);
+	if (seat->n_members == 0 && !seat->fallback)
+		identity->is_unnamed = 1;
 	ew_lease_tell(identity, lease);
 }
 

@@ -33,19 +33,32 @@ is_live_mode(const struct job *job)
 
 /* --- a seat and its name ------------------------------------------------------------------- */
 
-static bool
-expects_runtime(const struct ew_identity *identity, bool *ret_all_complete)
+/* Before any runtime was heard of: the process that asks them has just been started. */
+#define FIRST_WORD_NS (2 * EW_NS_PER_S)
+
+/* Until when may a runtime name something? 0: none will. */
+static int64_t
+names_until(const struct ew_identity *identity, bool *ret_all_complete)
 {
-	bool expected = false;
+	int64_t until = 0;
 
 	*ret_all_complete = true;
+	if (identity->n_runtimes == 0) {
+		*ret_all_complete = false;
+		return identity->begun_ns + FIRST_WORD_NS;
+	}
 	for (unsigned i = 0; i < identity->n_runtimes; i++) {
-		expected |= identity->runtimes[i].is_expected;
-		if (identity->runtimes[i].is_expected &&
-		    !identity->runtimes[i].is_complete)
+		const struct runtime *runtime = &identity->runtimes[i];
+
+		if (runtime->is_expected)
+			until = INT64_MAX;
+		else if (runtime->gone.ns &&
+		    runtime->gone.ns + identity->conf.name_wait_ns > until)
+			until = runtime->gone.ns + identity->conf.name_wait_ns;
+		if (runtime->is_expected && !runtime->is_complete)
 			*ret_all_complete = false;
 	}
-	return expected;
+	return until;
 }
 
 /* Podman and CNI name their namespaces by a UUID; a person's name is a name. */
@@ -73,7 +86,8 @@ unnamed_seat(struct job *job, struct end *end, struct seat *seat, struct net *ne
 {
 	struct ew_identity *identity = job->identity;
 	bool complete;
-	const bool expected = expects_runtime(identity, &complete);
+	const bool expected =
+	    identity->n_runtimes > 0 && names_until(identity, &complete) > job->now.ns;
 	const bool is_runtimes = net && net->pub.from_runtime;
 
 	if (expected && (is_runtimes || (!is_chosen_name(seat->name) && net))) {
@@ -91,14 +105,20 @@ unnamed_seat(struct job *job, struct end *end, struct seat *seat, struct net *ne
 		set_end(end, identity->unresolved, NULL, net, attribution);
 }
 
-static bool
-may_be_named(const struct job *job, const struct seat *seat, const struct net *net)
+/* Until when it is worth waiting for the seat's name; 0 not at all. */
+static int64_t
+name_deadline(const struct job *job, const struct seat *seat, const struct net *net)
 {
+	const struct ew_identity *identity = job->identity;
 	bool complete;
 
-	if (!is_live_mode(job) || !expects_runtime(job->identity, &complete))
-		return false;
-	return !is_chosen_name(seat->name) || (net && net->pub.from_runtime);
+	if (!is_live_mode(job) ||
+	    (is_chosen_name(seat->name) && !(net && net->pub.from_runtime)))
+		return 0;
+	const int64_t until = names_until(identity, &complete);
+	const int64_t own = seat->from.ns + identity->conf.name_wait_ns;
+
+	return own < until ? own : until;
 }
 
 void
@@ -110,9 +130,8 @@ ew_job_seat(struct job *job, struct end *end, struct seat *seat, struct net *net
 	struct inst *inst = ew_seat_member(seat, at, &alive, &same);
 
 	if (!inst) {
-		if (may_be_named(job, seat, net) &&
-		    ew_job_hold(job, WAIT_NAME, seat->serial,
-			seat->from.ns + job->identity->conf.name_wait_ns))
+		if (ew_job_hold(job, WAIT_NAME, seat->serial,
+			name_deadline(job, seat, net)))
 			return;
 		unnamed_seat(job, end, seat, net, attribution);
 		return;
@@ -155,6 +174,16 @@ source_by_veth(struct job *job)
 		return is_live_mode(job) &&
 		    ew_job_hold(job, WAIT_SEAT, ifindex,
 			job->t.ns + job->identity->conf.dark_grace_ns);
+	/* Addresses inside could not be read: then the runtime's word on the address must do. */
+	if (TAILQ_EMPTY(&p.port->seat->leases) && p.port->seat->n_members == 0) {
+		struct lease_found found;
+
+		ew_lease_find(job->identity, &ev->tuple.src, ev->tuple.domain,
+		    p.port->net, job->t, &found);
+		if (found.live && found.live->seat->nsid < 0 &&
+		    found.live->seat->n_members > 0)
+			return false;
+	}
 	job->src_seat = p.port->seat;
 	job->src_port = p.port;
 	job->src_net = p.port->net;
@@ -449,4 +478,30 @@ ew_resolve(struct ew_identity *identity, struct flow *flow,
 	}
 	bind(&job);
 	return OUTCOME_BOUND;
+}
+
+/*
+ * Namespaces that no runtime will name get their stand-ins here, so that they are in the
+ * lists before they say anything; their names may come a moment after their addresses.
+ */
+void
+ew_resolve_unnamed(struct ew_identity *identity)
+{
+	struct job job = { .identity = identity,
+		.t = identity->now,
+		.now = identity->now };
+	struct seat *seat;
+
+	identity->is_unnamed = 0;
+	TAILQ_FOREACH (seat, &identity->seats, order) {
+		const struct lease *lease = TAILQ_FIRST(&seat->leases);
+		struct end end;
+
+		if (seat->n_members > 0 || seat->fallback || !lease || !lease->net)
+			continue;
+		if (name_deadline(&job, seat, lease->net) > identity->now.ns)
+			identity->is_unnamed = 1;
+		else
+			unnamed_seat(&job, &end, seat, lease->net, EW_ATTR_LEASE);
+	}
 }

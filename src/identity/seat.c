@@ -349,7 +349,7 @@ misfit(const struct ew_identity *identity, const struct inst *inst,
 	if (age >= 0)
 		return age;
 	/* Made after the start, it can only be the news that was late; that is rare. */
-	return -age <= NEWS_LAG_NS ? -age * 4 : -1;
+	return -age <= NEWS_LAG_NS ? -age * 8 : -1;
 }
 
 /* The runtime's word about one interface: has netlink seen it? */

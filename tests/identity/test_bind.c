@@ -18,7 +18,6 @@ shop(void)
 	inside(w, 2, 14, "172.18.0.3");
 	container(w, "aaaa", "web", "net1", "172.18.0.2");
 	container(w, "bbbb", "db", "net1", "172.18.0.3");
-	ew_identity_inventory_complete(w->identity, "netlink", ms(0));
 	ew_identity_inventory_complete(w->identity, "docker", ms(0));
 	w->at_ms = 1000;
 	return w;
