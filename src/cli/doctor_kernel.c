@@ -288,9 +288,9 @@ ew_doctor_rights(struct ew_doctor *d)
 		ew_doctor_say(d, EW_DOCTOR_UNUSUAL, "rights", "user",
 		    "systemd-sysusers contrib/eastwatch.sysusers, or useradd -r "
 		    "eastwatch",
-		    "there is no user eastwatch: a daemon started as root stays uid 0 "
-		    "with "
-		    "reduced capabilities");
+		    "there is no user eastwatch: eastwatchd started as root refuses to "
+		    "run "
+		    "without it");
 	if (!getgrnam(
 		d->config->control.group[0] ? d->config->control.group : "eastwatch"))
 		ew_doctor_say(d, EW_DOCTOR_UNUSUAL, "rights", "group",

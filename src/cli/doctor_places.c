@@ -271,8 +271,9 @@ probe_port(struct ew_doctor *d)
 		    "the page cannot listen on %s: %s", listen_at, strerror(code));
 	else if (d->daemon_runs)
 		ew_doctor_say(d, EW_DOCTOR_UNUSUAL, "page", "listen",
-		    "look at the daemon's log for the reason",
-		    "the daemon runs, but nobody listens on %s", listen_at);
+		    "look at the daemon's log, or set web.listen to \"\" if no page is "
+		    "wanted",
+		    "the daemon runs, but serves no page on %s", listen_at);
 	else
 		ew_doctor_say(d, EW_DOCTOR_OK, "page", "listen", NULL, "%s is free",
 		    listen_at);

@@ -165,7 +165,7 @@ ew_doctor_daemon(struct ew_doctor *d)
 	    text_of(answer, "version"));
 	json_object_foreach(json_object_get(answer, "facts"), key, value)
 	{
-		if (json_string_value(value))
+		if (json_string_value(value) && strcmp(key, "version") != 0)
 			ew_doctor_say(d, EW_DOCTOR_OK, "daemon", key, NULL, "%s",
 			    json_string_value(value));
 	}

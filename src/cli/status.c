@@ -178,6 +178,32 @@ print_webhooks(const json_t *webhooks)
 	}
 }
 
+static bool
+ends_with(const char *text, const char *end)
+{
+	return strlen(text) > strlen(end) &&
+	    strcmp(text + strlen(text) - strlen(end), end) == 0;
+}
+
+/* The unit is in the name; people get it in words. */
+static void
+print_number(const char *key, int64_t value)
+{
+	char text[EW_CLOCK_TEXT];
+
+	if (ends_with(key, "_us"))
+		line("", "%.*s: %s", (int)strlen(key) - 3, key,
+		    ew_clock_text(value, false, text));
+	else if (ends_with(key, "_s"))
+		line("", "%.*s: %s", (int)strlen(key) - 2, key,
+		    ew_age_text(value, text, sizeof(text)));
+	else if (ends_with(key, "_bytes"))
+		line("", "%.*s: %s", (int)strlen(key) - 6, key,
+		    ew_bytes_text(value, text, sizeof(text)));
+	else
+		line("", "%s: %" PRId64, key, value);
+}
+
 static void
 print_daemon(const struct state *s)
 {
@@ -199,7 +225,7 @@ print_daemon(const struct state *s)
 	}
 	json_object_foreach(numbers, key, value)
 	{
-		line("", "%s: %" JSON_INTEGER_FORMAT, key, json_integer_value(value));
+		print_number(key, json_integer_value(value));
 	}
 	print_runtimes(json_object_get(s->daemon, "runtimes"));
 	print_webhooks(json_object_get(s->daemon, "webhooks"));

@@ -9,10 +9,12 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unicodedata
 import xml.etree.ElementTree
@@ -341,6 +343,106 @@ def no_daemon():
     assert ew("status").returncode == 0
     state = json.loads(ew("status", "-o", "json").out)
     assert state["database"]["flows"] == 7 and state["daemon_runs"] is False
+
+
+class FakeDaemon:
+    """Listens like the daemon, keeps what it was asked, answers what it is told to."""
+
+    def __init__(self, answer):
+        self.path = path("fake.sock")
+        self.asked = []
+        self.answer = answer
+        self.server = socket.socket(socket.AF_UNIX)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+        self.server.bind(self.path)
+        self.server.listen(8)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            conn, _ = self.server.accept()
+            with conn, conn.makefile("rw", encoding="utf-8") as lines:
+                for line in lines:
+                    request = json.loads(line)
+                    self.asked.append(request)
+                    reply = {"eastwatch": 1, "id": request["id"], "ok": True}
+                    reply.update(self.answer)
+                    lines.write(json.dumps(reply) + "\n")
+                    lines.flush()
+
+
+@test("decisions carry pattern or incident, time limit and reason to the daemon")
+def decisions():
+    daemon = FakeDaemon({"sentence": "done", "count": 2, "decision": "00000000000000aa"})
+
+    def decide(*words):
+        done = ew("baseline", *words, "--socket", daemon.path)
+        assert done.returncode == 0, (words, done.err)
+        assert "done" in done.out
+        asked = daemon.asked[-1]
+        return {k: v for k, v in asked.items() if k not in ("eastwatch", "id")}
+    assert decide("accept", "a -> b:80/tcp", "--why", "release") == {
+        "verb": "decide", "action": "accept", "pattern": "a -> b:80/tcp", "reason": "release"}
+    assert decide("accept", "001c") == {
+        "verb": "decide-incident", "decision": "accept", "incident": "001c000000000001"}
+    assert decide("snooze", "001c000000000001", "--for", "24h") == {
+        "verb": "decide-incident", "decision": "snooze", "incident": "001c000000000001", "ttl": "24h"}
+    assert decide("deny", "* -> shop/db:22/tcp", "--for", "7d")["ttl"] == "7d"
+    assert decide("label", "shop/web", "scanner,proxy")["labels"] == ["scanner", "proxy"]
+    assert decide("label", "shop/web", "none")["labels"] == []
+    assert decide("undo", "dec1") == {"verb": "decide", "action": "undo", "undoes": "dec1"}
+    for action in ("forget", "lock", "unlock", "relearn"):
+        assert decide(action, "shop/web") == {"verb": "decide", "action": action, "pattern": "shop/web"}
+    asked = len(daemon.asked)
+    fails(2, "baseline", "snooze", "shop/web", "--socket", daemon.path, says="--for")
+    fails(2, "baseline", "label", "shop/web", "evil", "--socket", daemon.path, says="evil")
+    fails(2, "baseline", "accept", "a", "--for", "soon", "--socket", daemon.path, says="soon")
+    fails(2, "baseline", "undo", "not-hex", "--socket", daemon.path, says="not-hex")
+    fails(1, "baseline", "accept", "001c", "--socket", daemon.path, db="hostile.db", says="several")
+    assert len(daemon.asked) == asked
+    file = path("import.jsonl")
+    assert ew("baseline", "export", file).returncode == 0
+    done = ew("baseline", "import", file, "--socket", daemon.path, db=None)
+    assert done.returncode == 0, done.err
+    imported = [a for a in daemon.asked if a.get("reason", "").startswith("imported")]
+    assert {"shop/web -> shop/api:8080/6", "shop/web -> shop/db:22/6"} <= {a["pattern"] for a in imported}
+    assert {a["action"] for a in imported} == {"accept", "deny"}
+    daemon.answer = {"ok": False, "error": "there is no such incident \033[31m"}
+    refused = ew("baseline", "accept", "ffffffffffffffff", "--socket", daemon.path)
+    assert refused.returncode == 1 and "no such incident" in refused.err
+    harmless(refused.err)
+
+
+@test("webhook test and replay, counters and status pass on what the daemon says, escaped")
+def daemon_answers():
+    evil = "x\033[31m\u202ey"
+    daemon = FakeDaemon({"delivered": True, "status": 200, "answer": "ok", "target": "ops"})
+    at = ("--socket", daemon.path)
+    assert "200" in ew("webhook", "test", "ops", *at, db=None).out
+    daemon.answer = {"delivered": False, "status": 404, "answer": evil}
+    assert ew("webhook", "test", "ops", *at, db=None).returncode == 1
+    daemon.answer = {"count": 3}
+    assert "3 messages" in ew("webhook", "replay", "all", *at, db=None).out
+    assert daemon.asked[-1]["all"] is True
+    ew("webhook", "replay", "3e", "--target", "ops", *at, db=None)
+    assert (daemon.asked[-1]["message"], daemon.asked[-1]["target"]) == ("3e", "ops")
+    daemon.answer = {"counters": [
+        {"name": "flow_evictions", "value": 7, "unit": "flows", "meaning": evil, "gauge": False, "process": "core"},
+        {"name": "flow_idle", "value": 0, "unit": "flows", "meaning": "", "gauge": True, "process": "core"}]}
+    counters = ew("counters", *at, db=None).out
+    assert "flow_evictions" in counters and "flow_idle" not in counters
+    harmless(counters)
+    assert "flow_idle" in ew("counters", "--all", *at, db=None).out
+    daemon.answer = {"version": "1", "facts": {"node": evil}, "numbers": {"uptime_s": 3600},
+                     "health": [{"name": "store", "level": "broken", "text": evil}], "runtimes": [
+                         {"name": "docker", "connected": False, "configured": True, "sentence": evil}],
+                     "webhooks": [{"name": evil, "type": "slack", "state": "idle", "sent": 1}]}
+    for words in (["status"], ["status", "-o", "json"], ["doctor"], ["doctor", "-o", "json"]):
+        done = ew(*words, *at)
+        harmless(done.out)
+        assert "store" in done.out and done.returncode == (1 if words[0] == "doctor" else 0), (words, done.err)
 
 
 @test("doctor names what it probes and says what to do; every finding has a level")
