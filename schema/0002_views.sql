@@ -236,7 +236,7 @@ CREATE VIEW v_signals AS SELECT
 	json_object('sentence', s.sentence, 'reasons', json(s.reasons), 'count', s.count,
 		'hosts', s.hosts, 'ports', s.ports, 'facts', s.facts, 'benign', s.benign,
 		'samples', json(s.samples)) AS evidence,
-	CASE s.outcome WHEN 1 THEN 'attempt' WHEN 2 THEN 'established' WHEN 3 THEN 'payload'
+	CASE s.outcome WHEN 1 THEN 'attempted' WHEN 2 THEN 'established' WHEN 3 THEN 'payload'
 		WHEN 4 THEN 'refused' WHEN 5 THEN 'unanswered' WHEN 6 THEN 'midstream'
 		WHEN 7 THEN 'halfopen' WHEN 8 THEN 'dark' WHEN 9 THEN 'probe' END AS outcome,
 	s.techniques AS techniques,

@@ -55,8 +55,8 @@ next_random(struct world *w)
 static void
 build_world(struct world *w)
 {
-	static const uint16_t ports[] = { 80, 443, 5432, 6379, 3306, 8080, 9090, 9200, 27017,
-		11211, 22, 53 };
+	static const uint16_t ports[] = { 80, 443, 5432, 6379, 3306, 8080, 9090, 9200,
+		27017, 11211, 22, 53 };
 	double total = 0, sum = 0;
 	size_t at = 0;
 
@@ -71,8 +71,10 @@ build_world(struct world *w)
 			*n = (struct ew_instance){ .id = i * INSTANCES + k + 1,
 				.workload = &w->workloads[i],
 				.started.ns = START_NS };
-			(void)snprintf(n->cid, sizeof(n->cid), "%064" PRIx64, next_random(w));
-			(void)snprintf(n->name, sizeof(n->name), "service%03u-%u", i, k);
+			(void)snprintf(n->cid, sizeof(n->cid), "%064" PRIx64,
+			    next_random(w));
+			(void)snprintf(n->name, sizeof(n->name), "service%03u-%u", i,
+			    k);
 			(void)snprintf(n->runtime, sizeof(n->runtime), "docker");
 		}
 	}
@@ -94,8 +96,8 @@ build_world(struct world *w)
 static struct ew_addr
 address_of(uint32_t workload, uint32_t instance)
 {
-	const uint8_t b[4] = { 172, (uint8_t)(16 + workload / 250), (uint8_t)(workload % 250),
-		(uint8_t)(instance + 2) };
+	const uint8_t b[4] = { 172, (uint8_t)(16 + workload / 250),
+		(uint8_t)(workload % 250), (uint8_t)(instance + 2) };
 
 	return ew_addr_v4(b);
 }
@@ -106,14 +108,19 @@ make_flow(struct world *w, uint64_t n, uint64_t rows, struct ew_flow_event *ev,
 {
 	const uint64_t r = next_random(w);
 	/* A tenth of the edges is spread evenly, so that each is seen now and then. */
-	const uint32_t e = r % 10 == 0 ? (uint32_t)(next_random(w) % EDGES) : w->pick[r >> 44];
+	const uint32_t e =
+	    r % 10 == 0 ? (uint32_t)(next_random(w) % EDGES) : w->pick[r >> 44];
 	const uint32_t src = w->edges[e].src, dst = w->edges[e].dst;
-	const uint32_t si = (uint32_t)(r >> 8) % INSTANCES, di = (uint32_t)(r >> 12) % INSTANCES;
+	const uint32_t si = (uint32_t)(r >> 8) % INSTANCES,
+		       di = (uint32_t)(r >> 12) % INSTANCES;
 	const int64_t end_ns = START_NS +
-	    (int64_t)((double)n / (double)rows * DAYS * 86400e9) + (int64_t)(r % 1000) * 1000;
+	    (int64_t)((double)n / (double)rows * DAYS * 86400e9) +
+	    (int64_t)(r % 1000) * 1000;
 
 	*ev = (struct ew_flow_event){ .kind = EW_FLOW_CLOSE,
-		.conn_state = r % 50 ? EW_CONN_SF : r % 100 ? EW_CONN_REJ : EW_CONN_S0,
+		.conn_state = r % 50 ? EW_CONN_SF
+		    : r % 100	     ? EW_CONN_REJ
+				     : EW_CONN_S0,
 		.flags = EW_FLOW_F_DIR_KNOWN,
 		.ts_ns = end_ns,
 		.first_ns = end_ns - (int64_t)(r >> 20) % 5000000000,
@@ -156,8 +163,8 @@ cpu_seconds(void)
 static void
 print_rate(const char *what, uint64_t rows, double took, uint64_t waits)
 {
-	printf("%-12s %9" PRIu64 " rows  %7.2f s  %8.0f rows/s  (%" PRIu64 " waits)\n", what, rows,
-	    took, (double)rows / took, waits);
+	printf("%-12s %9" PRIu64 " rows  %7.2f s  %8.0f rows/s  (%" PRIu64 " waits)\n",
+	    what, rows, took, (double)rows / took, waits);
 	fflush(stdout);
 }
 
@@ -211,8 +218,8 @@ write_rows(const char *path, uint64_t rows)
 		struct ew_contact c;
 
 		make_flow(w, n, rows, &ev, &c);
-		while (!ew_store_flow(store, &c, NULL, n % 97 ? EW_VERDICT_KNOWN :
-							      EW_VERDICT_CANDIDATE)) {
+		while (!ew_store_flow(store, &c, NULL,
+		    n % 97 ? EW_VERDICT_KNOWN : EW_VERDICT_CANDIDATE)) {
 			nanosleep(&(struct timespec){ .tv_nsec = 200000 }, NULL);
 			waits++;
 		}
@@ -241,8 +248,8 @@ write_rows(const char *path, uint64_t rows)
 	struct rusage usage;
 
 	if (stat(path, &st) == 0)
-		printf("size         %.1f MiB, %.1f bytes a row\n", (double)st.st_size / 1048576,
-		    (double)st.st_size / (double)rows);
+		printf("size         %.1f MiB, %.1f bytes a row\n",
+		    (double)st.st_size / 1048576, (double)st.st_size / (double)rows);
 	getrusage(RUSAGE_SELF, &usage);
 	printf("process      %.1f MiB peak, %.1f s user, %.1f s system\n",
 	    (double)usage.ru_maxrss / 1024, (double)usage.ru_utime.tv_sec,
@@ -261,13 +268,15 @@ static const struct question {
 	int64_t since_h; /* before the end */
 } questions[] = {
 	{ "flows --last 20", { .view = EW_VIEW_FLOWS, .last = 20 }, { { 0 } }, 0 },
-	{ "flows --workload (common)", { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
+	{ "flows --workload (common)",
+	    { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
 	    { { .field = "workload", .value = "compose/project01/service010" } }, 0 },
-	{ "flows of one rare edge",
-	    { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 3 },
-	    { { .field = "workload", .value = "compose/project*/service001",
+	{ "flows of one rare edge", { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 3 },
+	    { { .field = "workload",
+		  .value = "compose/project*/service001",
 		  .side = EW_SIDE_FROM },
-		{ .field = "workload", .value = "compose/project*/service4?0",
+		{ .field = "workload",
+		    .value = "compose/project*/service4?0",
 		    .side = EW_SIDE_TO },
 		{ .field = "port", .value = "22", .side = EW_SIDE_TO } },
 	    0 },
@@ -283,29 +292,37 @@ static const struct question {
 	    { { .field = "port", .value = "22", .side = EW_SIDE_TO } }, 0 },
 	{ "flows --port 5432", { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
 	    { { .field = "port", .value = "5432" } }, 0 },
-	{ "flows --status novel (none)", { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
+	{ "flows --status novel (none)",
+	    { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
 	    { { .field = "status", .value = "novel" } }, 0 },
 	{ "flows --state S0", { .view = EW_VIEW_FLOWS, .last = 20, .n_terms = 1 },
 	    { { .field = "state", .value = "S0" } }, 0 },
-	{ "flows an hour, a month ago", { .view = EW_VIEW_FLOWS, .last = 20 }, { { 0 } }, 700 },
+	{ "flows an hour, a month ago", { .view = EW_VIEW_FLOWS, .last = 20 },
+	    { { 0 } }, 700 },
 	{ "flows 24h --by src,dst",
-	    { .view = EW_VIEW_FLOWS, .group = { "src_workload", "dst_workload" }, .n_group = 2 },
+	    { .view = EW_VIEW_FLOWS,
+		.group = { "src_workload", "dst_workload" },
+		.n_group = 2 },
 	    { { 0 } }, -24 },
 	{ "flows --by src,dst,port (all)",
-	    { .view = EW_VIEW_FLOWS, .last = 20,
-		.group = { "src_workload", "dst_workload", "dst_port" }, .n_group = 3 },
+	    { .view = EW_VIEW_FLOWS,
+		.last = 20,
+		.group = { "src_workload", "dst_workload", "dst_port" },
+		.n_group = 3 },
 	    { { 0 } }, 0 },
 	{ "edges (all)", { .view = EW_VIEW_EDGES }, { { 0 } }, 0 },
 	{ "edges --workload", { .view = EW_VIEW_EDGES, .last = 20, .n_terms = 1 },
 	    { { .field = "workload", .value = "service010" } }, 0 },
-	{ "edges --by src", { .view = EW_VIEW_EDGES, .group = { "src_workload" }, .n_group = 1 },
+	{ "edges --by src",
+	    { .view = EW_VIEW_EDGES, .group = { "src_workload" }, .n_group = 1 },
 	    { { 0 } }, 0 },
 	{ "workloads", { .view = EW_VIEW_WORKLOADS }, { { 0 } }, 0 },
 	{ "instances", { .view = EW_VIEW_INSTANCES }, { { 0 } }, 0 },
 };
 
 static int
-count_row(void *context, const char *const *names, const struct ew_value *values, size_t n)
+count_row(void *context, const char *const *names, const struct ew_value *values,
+    size_t n)
 {
 	(void)names;
 	(void)values;
@@ -344,7 +361,8 @@ ask_one(const char *path, const struct question *q, int runs, int64_t newest_us)
 		rows = 0;
 		/* Opening is part of it: each command starts anew. */
 		if (ew_reader_open(path, &error, &reader) != 0 ||
-		    ew_reader_list(reader, &query, count_row, &rows, NULL, &error) != 0) {
+		    ew_reader_list(reader, &query, count_row, &rows, NULL, &error) !=
+			0) {
 			fprintf(stderr, "bench-store: %s\n", error.text);
 			return 1;
 		}
@@ -354,8 +372,8 @@ ask_one(const char *path, const struct question *q, int runs, int64_t newest_us)
 	}
 	qsort(cpu, (size_t)runs, sizeof(cpu[0]), compare);
 	qsort(took, (size_t)runs, sizeof(took[0]), compare);
-	printf("%-32s %8.1f ms  (%.1f .. %.1f)  cpu %.1f ms  %zu rows\n", q->what, took[runs / 2],
-	    took[0], took[runs - 1], cpu[runs / 2], rows);
+	printf("%-32s %8.1f ms  (%.1f .. %.1f)  cpu %.1f ms  %zu rows\n", q->what,
+	    took[runs / 2], took[0], took[runs - 1], cpu[runs / 2], rows);
 	fflush(stdout);
 	return 0;
 }
@@ -386,7 +404,8 @@ main(int argc, char **argv)
 	const char *number = argc > 3 ? argv[3] : NULL;
 
 	if (argc > 2 && strcmp(argv[1], "write") == 0)
-		return write_rows(argv[2], number ? strtoull(number, NULL, 10) : 10000000);
+		return write_rows(argv[2],
+		    number ? strtoull(number, NULL, 10) : 10000000);
 	if (argc > 2 && strcmp(argv[1], "ask") == 0) {
 		const int runs = number ? (int)strtol(number, NULL, 10) : 5;
 

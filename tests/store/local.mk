@@ -6,3 +6,6 @@ tests_store_check_store_LDADD = $(test_ldadd) $(store_ldadd)
 tests_store_check_store_SOURCES =
 tests_store_check_store_SOURCES += %D%/shelf.c %D%/shelf.h
 tests_store_check_store_SOURCES += %D%/test_store.c
+tests_store_check_store_SOURCES += %D%/test_reader.c
+tests_store_check_store_SOURCES += %D%/test_query.c
+tests_store_check_store_SOURCES += %D%/test_durable.c

@@ -28,7 +28,8 @@ shelf_open(struct shelf *shelf)
 {
 	struct ew_error error = { 0 };
 
-	cr_assert_eq(ew_store_open(&shelf->conf, &error, &shelf->store), 0, "%s", error.text);
+	cr_assert_eq(ew_store_open(&shelf->conf, &error, &shelf->store), 0, "%s",
+	    error.text);
 }
 
 void
@@ -129,7 +130,8 @@ shelf_signal(uint64_t id, struct ew_workload *src, struct ew_workload *dst, doub
 }
 
 struct ew_incident *
-shelf_incident(uint64_t id, struct ew_workload *src, struct ew_workload *dst, uint64_t signal)
+shelf_incident(uint64_t id, struct ew_workload *src, struct ew_workload *dst,
+    uint64_t signal)
 {
 	static struct ew_incident n;
 
@@ -218,7 +220,8 @@ is_wanted(const char *columns, const char *name)
 }
 
 static int
-take_row(void *context, const char *const *names, const struct ew_value *values, size_t n)
+take_row(void *context, const char *const *names, const struct ew_value *values,
+    size_t n)
 {
 	struct take *t = context;
 
@@ -249,7 +252,8 @@ take_row(void *context, const char *const *names, const struct ew_value *values,
 			    values[i].real);
 			break;
 		case EW_VALUE_TEXT:
-			at += (size_t)snprintf(text + at, size - at, "%s%s", bar, values[i].text);
+			at += (size_t)snprintf(text + at, size - at, "%s%s", bar,
+			    values[i].text);
 			break;
 		case EW_VALUE_BLOB:
 			at += (size_t)snprintf(text + at, size - at, "%s(blob)", bar);
@@ -297,9 +301,10 @@ shelf_int(const char *path, const char *sql)
 	sqlite3_stmt *s = NULL;
 
 	cr_assert_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK, "%s: %s", sql,
-	    sqlite3_errmsg(db));
-	const int64_t value = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -1;
+	cr_assert_eq(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK, "%s: %s",
+	    sql, sqlite3_errmsg(db));
+	const int64_t value =
+	    sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : -1;
 
 	sqlite3_finalize(s);
 	sqlite3_close(db);

@@ -35,24 +35,25 @@ void shelf_close(struct shelf *shelf);
 void shelf_fini(struct shelf *shelf);
 
 /* Name and id of a process's workload; id starts anew with each struct. */
-void shelf_workload(struct shelf *shelf, struct ew_workload *ret_workload, const char *name);
+void shelf_workload(struct shelf *shelf, struct ew_workload *ret_workload,
+    const char *name);
 
 /* A closed TCP connection of 1 ms, at_s seconds after the start. */
 struct shelf_flow {
 	struct ew_flow_event ev;
 	struct ew_contact contact;
 };
-void shelf_flow(struct shelf *shelf, struct shelf_flow *ret_flow, struct ew_workload *src,
-    struct ew_workload *dst, const char *src_ip, const char *dst_ip, uint16_t port,
-    double at_s);
+void shelf_flow(struct shelf *shelf, struct shelf_flow *ret_flow,
+    struct ew_workload *src, struct ew_workload *dst, const char *src_ip,
+    const char *dst_ip, uint16_t port, double at_s);
 
-struct ew_signal shelf_signal(uint64_t id, struct ew_workload *src, struct ew_workload *dst,
-    double at_s);
+struct ew_signal shelf_signal(uint64_t id, struct ew_workload *src,
+    struct ew_workload *dst, double at_s);
 /* Static: a struct of several KiB. */
 struct ew_incident *shelf_incident(uint64_t id, struct ew_workload *src,
     struct ew_workload *dst, uint64_t signal);
-struct ew_edge shelf_edge(struct ew_workload *src, struct ew_workload *dst, uint16_t port,
-    double at_s);
+struct ew_edge shelf_edge(struct ew_workload *src, struct ew_workload *dst,
+    uint16_t port, double at_s);
 
 /* Rows of a listing, as text: columns joined by '|', NULL as "-". */
 struct shelf_rows {
@@ -60,8 +61,8 @@ struct shelf_rows {
 	char text[64][4096];
 };
 /* query->terms etc. are the caller's; columns: comma-separated names, NULL: all. */
-int shelf_list(struct ew_reader *reader, const struct ew_query *query, const char *columns,
-    struct shelf_rows *ret_rows, struct ew_error *error);
+int shelf_list(struct ew_reader *reader, const struct ew_query *query,
+    const char *columns, struct shelf_rows *ret_rows, struct ew_error *error);
 /* By SQL over the reading door. */
 int shelf_sql(struct ew_reader *reader, const char *sql, struct shelf_rows *ret_rows,
     struct ew_error *error);

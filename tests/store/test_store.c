@@ -28,16 +28,21 @@ Test(store, gives_a_flow_back_by_the_view)
 	const struct ew_query q = { .view = EW_VIEW_FLOWS, .last = 20 };
 
 	cr_assert_eq(shelf_list(reader, &q,
-			 "flow_id,start_us,end_us,proto,src_ip,dst_ip,dst_port,src_workload,"
-			 "dst_workload,src_instance,conn_state,history,src_bytes,dst_bytes,src_pkts,"
-			 "method,dir_known,direction,verdict,src_attribution,nat_dst_ip,tunnel_parent,"
+			 "flow_id,start_us,end_us,proto,src_ip,dst_ip,dst_port,src_"
+			 "workload,"
+			 "dst_workload,src_instance,conn_state,history,src_bytes,dst_"
+			 "bytes,src_pkts,"
+			 "method,dir_known,direction,verdict,src_attribution,nat_dst_"
+			 "ip,tunnel_parent,"
 			 "gap",
 			 &rows, NULL),
 	    0);
 	cr_assert_eq(rows.n, 1);
 	cr_assert_str_eq(rows.text[0],
-	    "f000000000000001|1767225605000000|1767225605001000|tcp|172.18.0.2|10.0.0.3|5432|"
-	    "compose/shop/web|-|compose/shop/db|SF|ShADadFf|100|2000|-|sequence|1|lateral|novel|"
+	    "f000000000000001|1767225605000000|1767225605001000|tcp|172.18.0.2|10.0.0."
+	    "3|5432|"
+	    "compose/shop/web|-|compose/shop/"
+	    "db|SF|ShADadFf|100|2000|-|sequence|1|lateral|novel|"
 	    "veth|-|-|0");
 	ew_reader_close(reader);
 	shelf_fini(&shelf);
@@ -70,7 +75,8 @@ Test(store, keeps_the_rare_parts_of_a_flow)
 	const struct ew_query q = { .view = EW_VIEW_FLOWS };
 
 	cr_assert_eq(shelf_list(reader, &q,
-			 "src_ip,dst_ip,proto,src_pkts,method,nat_dst_ip,nat_dst_port,tunnel_parent,"
+			 "src_ip,dst_ip,proto,src_pkts,method,nat_dst_ip,nat_dst_port,"
+			 "tunnel_parent,"
 			 "gap,vlan",
 			 &rows, NULL),
 	    0);
@@ -94,11 +100,14 @@ Test(store, replaces_the_row_of_an_open_flow)
 		shelf_flow(&shelf, &f, &web, &db, "10.0.0.1", "10.0.0.2", 80, i);
 		f.ev.flow_id = (uint64_t)(i % 2500) + 1;
 		f.ev.kind = i < 2500 ? EW_FLOW_UPDATE : EW_FLOW_CLOSE;
-		cr_assert(ew_store_flow(shelf.store, &f.contact, NULL, EW_VERDICT_KNOWN));
+		cr_assert(
+		    ew_store_flow(shelf.store, &f.contact, NULL, EW_VERDICT_KNOWN));
 	}
 	cr_assert_eq(ew_store_flush(shelf.store), 0);
 	cr_assert_eq(shelf_int(shelf.path, "SELECT count(*) FROM v_flows"), 2500);
-	cr_assert_eq(shelf_int(shelf.path, "SELECT count(*) FROM v_flows WHERE is_open"), 0);
+	cr_assert_eq(shelf_int(shelf.path,
+			 "SELECT count(*) FROM v_flows WHERE is_open"),
+	    0);
 	shelf_fini(&shelf);
 }
 
@@ -116,8 +125,8 @@ struct memory {
 	struct ew_decision_record decisions[2];
 	struct ew_message message;
 	struct ew_outbox_row row;
-	int n_workloads, n_edges, n_incidents, n_signals, n_detectors, n_decisions, n_sent,
-	    n_outbox;
+	int n_workloads, n_edges, n_incidents, n_signals, n_detectors, n_decisions,
+	    n_sent, n_outbox;
 };
 
 static void
@@ -203,7 +212,8 @@ on_sent(void *context, uint64_t incident_id, int64_t sent_ns)
 }
 
 static void
-on_outbox(void *context, const struct ew_message *message, const struct ew_outbox_row *row)
+on_outbox(void *context, const struct ew_message *message,
+    const struct ew_outbox_row *row)
 {
 	struct memory *m = context;
 
@@ -318,7 +328,8 @@ Test(store, remembers_open_incidents_with_their_signals)
 
 	ew_store_begin(shelf.store);
 	ew_store_signal(shelf.store, &s, 0x9000000000000001);
-	ew_store_incident(shelf.store, shelf_incident(0x9000000000000001, &web, &db, s.id));
+	ew_store_incident(shelf.store,
+	    shelf_incident(0x9000000000000001, &web, &db, s.id));
 	ew_store_end(shelf.store);
 	struct ew_incident *closed = shelf_incident(5, &web, &db, s.id);
 
@@ -449,7 +460,10 @@ Test(store, replaces_the_set_of_detector_states)
 {
 	struct shelf shelf;
 	struct memory m = { 0 };
-	struct ew_detect_record r = { .detector = "scan", .key = "a", .version = 2, .size = 3,
+	struct ew_detect_record r = { .detector = "scan",
+		.key = "a",
+		.version = 2,
+		.size = 3,
 		.data = { 1, 2, 3 } };
 
 	shelf_init(&shelf, false);
@@ -492,8 +506,10 @@ Test(store, adds_up_rollups_to_what_the_edge_says)
 			reopen(&shelf); /* ids of the process begin anew */
 	}
 	cr_assert_eq(ew_store_flush(shelf.store), 0);
-	cr_assert_eq(shelf_int(shelf.path, "SELECT sum(connections) FROM v_rollups"), 147);
-	cr_assert_eq(shelf_int(shelf.path, "SELECT sum(src_bytes) FROM v_rollups"), 4900);
+	cr_assert_eq(shelf_int(shelf.path, "SELECT sum(connections) FROM v_rollups"),
+	    147);
+	cr_assert_eq(shelf_int(shelf.path, "SELECT sum(src_bytes) FROM v_rollups"),
+	    4900);
 	cr_assert_eq(shelf_int(shelf.path, "SELECT count(*) FROM v_rollups"), 13);
 	shelf_fini(&shelf);
 }
@@ -505,8 +521,14 @@ Test(store, knows_who_held_an_address_and_when)
 	struct shelf shelf;
 	struct shelf_rows rows;
 	struct ew_workload web, db;
-	struct ew_instance a = { .id = 1, .cid = "aaaa", .name = "web-1", .runtime = "docker" };
-	struct ew_instance b = { .id = 2, .cid = "bbbb", .name = "db-1", .runtime = "docker" };
+	struct ew_instance a = { .id = 1,
+		.cid = "aaaa",
+		.name = "web-1",
+		.runtime = "docker" };
+	struct ew_instance b = { .id = 2,
+		.cid = "bbbb",
+		.name = "db-1",
+		.runtime = "docker" };
 	struct ew_network net = { .id = 1, .info = { .id = "shop0", .name = "shop" } };
 	struct ew_lease lease = { .instance = 1, .network = 1, .n_members = 1 };
 
@@ -535,14 +557,17 @@ Test(store, knows_who_held_an_address_and_when)
 	struct ew_reader *reader = shelf_reader(&shelf);
 	const struct ew_query q = { .view = EW_VIEW_WHO };
 
-	cr_assert_eq(shelf_list(reader, &q, "ip,network,workload,instance,to_us", &rows, NULL), 0);
+	cr_assert_eq(shelf_list(reader, &q, "ip,network,workload,instance,to_us", &rows,
+			 NULL),
+	    0);
 	cr_assert_eq(rows.n, 2);
 	cr_assert_str_eq(rows.text[0], "172.18.0.2|shop|web|aaaa|1767225610000000");
 	cr_assert_str_eq(rows.text[1], "172.18.0.2|shop|db|bbbb|-");
 	ew_reader_close(reader);
 
 	/* The next run: nobody tells of b again, so it ended while we were away. */
-	ew_store_tick(shelf.store, (struct ew_mono){ SHELF_START_NS + 20 * EW_NS_PER_S });
+	ew_store_tick(shelf.store,
+	    (struct ew_mono){ SHELF_START_NS + 20 * EW_NS_PER_S });
 	reopen(&shelf);
 	a.started.ns = SHELF_START_NS + 30 * EW_NS_PER_S; /* restarted: the same id */
 	ew_store_instance(shelf.store, &a);
