@@ -69,16 +69,6 @@ struct target {
 	int64_t last_us;
 };
 
-struct test {
-	struct test *next;
-	struct ew_delivery *delivery;
-	struct ew_http_request *request;
-	struct ew_timer
-	    *timer; /* the result comes in a later turn, also when it is known now */
-	uint8_t type;
-	struct ew_outbox_result result;
-};
-
 struct counters {
 	uint64_t attempts, delivered, retried, dead, returned;
 };
@@ -87,7 +77,7 @@ struct ew_delivery {
 	struct ew_loop *loop;
 	struct ew_http *http;
 	struct target *targets;
-	struct test *tests;
+	struct ew_delivery_probe *probes;
 	ew_delivery_fn fn;
 	void *context;
 	struct counters counters;
@@ -287,42 +277,6 @@ on_answer(void *context, const struct ew_http_answer *answer)
 	schedule(t);
 }
 
-/* The request for conf and message, started; or a sentence in *error. */
-static struct ew_http_request *
-start(struct ew_delivery *d, const struct ew_webhook_conf *conf,
-    const struct ew_message *message, ew_http_done_fn done, void *context,
-    struct ew_error *error)
-{
-	struct ew_webhook_request request;
-	const char *headers[6];
-	size_t n = 0;
-	struct ew_http_request *started = NULL;
-
-	ew_webhook_request_init(&request);
-	if (ew_webhook_build(conf, message, ew_wall_now().us, &request, error) == 0) {
-		for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
-			if (request.headers[i].length)
-				headers[n++] = request.headers[i].text;
-		const struct ew_http_spec spec = { .method = request.method,
-			.url = request.url.text,
-			.headers = headers,
-			.n_headers = n,
-			.body = request.body.text,
-			.body_size = request.body.length,
-			.ca_file = conf->ca_file[0] ? conf->ca_file : NULL,
-			.proxy = conf->proxy[0] ? conf->proxy : NULL,
-			.timeout_ns = conf->timeout_ns,
-			.max_body = 4096,
-			.deny_private = conf->deny_private,
-			.on_done = done,
-			.context = context };
-		d->counters.attempts++;
-		started = ew_http_start(d->http, &spec);
-	}
-	ew_webhook_request_fini(&request);
-	return started;
-}
-
 static void
 attempt(struct target *t, struct item *item)
 {
@@ -330,15 +284,16 @@ attempt(struct target *t, struct item *item)
 
 	t->tokens_us -= cost_us(t);
 	t->current = item;
+	t->delivery->counters.attempts++;
 	if (ew_webhook_is_datagram((enum ew_webhook_type)t->conf.type)) {
 		const int code = ew_delivery_datagram(&t->conf, &item->message, &error);
-		t->delivery->counters.attempts++;
 		t->current = NULL;
 		settle(t, item, code == 0 ? EW_WEBHOOK_OK : EW_WEBHOOK_RETRY, 0,
 		    code == 0 ? "sent" : error.text, 0);
 		return;
 	}
-	t->request = start(t->delivery, &t->conf, &item->message, on_answer, t, &error);
+	t->request = ew_delivery_send(t->delivery->http, &t->conf, &item->message,
+	    on_answer, t, &error);
 	if (t->request)
 		return;
 	/* A secret that cannot be read now may be readable later. */
@@ -430,14 +385,6 @@ ew_delivery_new(struct ew_loop *loop, struct ew_http *http, ew_delivery_fn fn,
 	return d;
 }
 
-static void
-test_free(struct test *test)
-{
-	ew_http_cancel(test->request);
-	ew_timer_free(test->timer);
-	free(test);
-}
-
 void
 ew_delivery_free(struct ew_delivery *d)
 {
@@ -447,10 +394,8 @@ ew_delivery_free(struct ew_delivery *d)
 		next = t->next;
 		target_free(t);
 	}
-	for (struct test *test = d->tests, *next; test; test = next) {
-		next = test->next;
-		test_free(test);
-	}
+	while (d->probes)
+		ew_delivery_probe_free(&d->probes);
 	free(d);
 }
 
@@ -551,71 +496,17 @@ ew_delivery_put(struct ew_delivery *d, const struct ew_outbox_delivery *delivery
 	schedule(t);
 }
 
-static void
-on_test_timer(void *context)
-{
-	struct test *test = context;
-	struct ew_delivery *d = test->delivery;
-	const struct ew_outbox_result result = test->result;
-
-	for (struct test **at = &d->tests; *at; at = &(*at)->next) {
-		if (*at == test) {
-			*at = test->next;
-			break;
-		}
-	}
-	test_free(test);
-	d->fn(d->context, &result);
-}
-
-static void
-on_test_answer(void *context, const struct ew_http_answer *answer)
-{
-	struct test *test = context;
-	const char *text = answer->code == 0 ? answer->body : answer->sentence;
-	const bool is_ok = answer->code == 0 &&
-	    ew_webhook_judge((enum ew_webhook_type)test->type, answer->status,
-		answer->body) == EW_WEBHOOK_OK;
-
-	test->request = NULL;
-	test->result.attempt = 1;
-	test->result.http_status = answer->code == 0 ? (uint16_t)answer->status : 0;
-	test->result.outcome = is_ok ? EW_OUTBOX_OK : EW_OUTBOX_DEAD;
-	(void)ew_text_copy_bytes(test->result.answer, sizeof(test->result.answer), text,
-	    strlen(text));
-	ew_timer_start(test->timer, 0);
-}
-
 int
 ew_delivery_test(struct ew_delivery *d, const char *target,
     const struct ew_message *message)
 {
 	const struct target *t = find(d, target);
-	struct ew_error error = { .code = 0 };
 
 	if (!t)
 		return -ENOENT;
-	struct test *test = ew_alloc(sizeof(*test));
-	test->delivery = d;
-	test->type = t->conf.type;
-	test->timer = ew_timer_new(d->loop, on_test_timer, test);
-	test->result.id = message->id;
-	(void)ew_text_copy(test->result.target, sizeof(test->result.target), target);
-	test->next = d->tests;
-	d->tests = test;
-	struct ew_http_answer answer = { .body = "" };
-	if (ew_webhook_is_datagram((enum ew_webhook_type)t->conf.type)) {
-		answer.code = ew_delivery_datagram(&t->conf, message, &error);
-		answer.status = answer.code == 0 ? 200 : 0;
-	} else {
-		test->request =
-		    start(d, &t->conf, message, on_test_answer, test, &error);
-		if (test->request)
-			return 0;
-		answer.code = EW_ERR_CONFIG;
-	}
-	(void)ew_text_copy(answer.sentence, sizeof(answer.sentence), error.text);
-	on_test_answer(test, &answer);
+	d->counters.attempts++;
+	ew_delivery_probe(&d->probes, d->loop, d->http, &t->conf, message, d->fn,
+	    d->context);
 	return 0;
 }
 

@@ -47,14 +47,18 @@ static void list_networks(struct ew_docker *d);
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+static bool
+is_url(const struct ew_docker *d)
+{
+	return strncmp(d->conf.socket, "http", 4) == 0;
+}
+
 static struct ew_http_request *
 ask(struct ew_docker *d, const char *path, ew_http_body_fn on_body,
     ew_http_done_fn on_done, void *context)
 {
 	char url[1024];
-	const bool is_url = strncmp(d->conf.socket, "http://", 7) == 0 ||
-	    strncmp(d->conf.socket, "https://", 8) == 0;
-	const char *base = is_url ? d->conf.socket : "http://engine";
+	const char *base = is_url(d) ? d->conf.socket : "http://engine";
 	const int version = d->version.api > API_MOST ? API_MOST : d->version.api;
 	/* An engine that no longer speaks what we know is asked in its oldest tongue. */
 	const int api = version < d->version.min_api ? d->version.min_api : version;
@@ -64,7 +68,7 @@ ask(struct ew_docker *d, const char *path, ew_http_body_fn on_body,
 	else
 		(void)snprintf(url, sizeof(url), "%s%s", base, path);
 	const struct ew_http_spec spec = { .url = url,
-		.unix_socket = is_url ? NULL : d->conf.socket,
+		.unix_socket = is_url(d) ? NULL : d->conf.socket,
 		.timeout_ns = on_body ? -1 : 0,
 		.max_body = LIST_MAX_BYTES,
 		.on_body = on_body,
@@ -73,9 +77,9 @@ ask(struct ew_docker *d, const char *path, ew_http_body_fn on_body,
 	return ew_http_start(d->http, &spec);
 }
 
-static struct docker_question *
-question_new(struct ew_docker *d, const char *before, const char *id, const char *after,
-    ew_http_done_fn on_done)
+struct docker_question *
+docker_ask_object(struct ew_docker *d, const char *before, const char *id,
+    const char *after, ew_http_done_fn on_done)
 {
 	char full[256];
 	struct docker_question *q = ew_alloc(sizeof(*q));
@@ -89,8 +93,8 @@ question_new(struct ew_docker *d, const char *before, const char *id, const char
 	return q;
 }
 
-static void
-question_end(struct docker_question *q)
+void
+docker_answered(struct docker_question *q)
 {
 	struct docker_question **at = &q->docker->questions;
 
@@ -110,7 +114,7 @@ cancel_all(struct ew_docker *d)
 	d->session = d->events = NULL;
 	while (d->questions) {
 		ew_http_cancel(d->questions->request);
-		question_end(d->questions);
+		docker_answered(d->questions);
 	}
 	for (struct docker_network *n = d->networks; n; n = n->hh.next)
 		n->is_asked = n->is_dirty = false;
@@ -119,25 +123,30 @@ cancel_all(struct ew_docker *d)
 	ew_text_clear(&d->line);
 }
 
-/* The session is over; why, and try again after a pause. */
+/*
+ * The session is over; why, and try again after a pause. An engine that is away is asked
+ * often, since that costs a connect(2) and its containers run on; one that answers nonsense
+ * ever more seldom. The sentence does not say how often: it is a status, and a status that
+ * changes is told.
+ */
 static void
-fail(struct ew_docker *d, const char *why)
+fail(struct ew_docker *d, const char *why, bool is_away)
 {
-	static const int64_t pauses_s[] = { 1, 1, 2, 4, 8, 15, 30 };
-	const size_t last = sizeof(pauses_s) / sizeof(pauses_s[0]) - 1;
-	const size_t n = d->failures < last ? d->failures : last;
+	static const int64_t pauses_ms[] = { 250, 500, 1000, 1000, 2000, 8000, 30000 };
+	const size_t last = is_away ? 3 : sizeof(pauses_ms) / sizeof(pauses_ms[0]) - 1;
 
 	cancel_all(d);
-	d->failures++;
 	d->status.is_connected = 0;
 	(void)snprintf(d->status.sentence, sizeof(d->status.sentence),
-	    "%s at %.100s: %.90s; tried again every %" PRId64 " s", d->status.name,
-	    d->conf.socket, why, pauses_s[n]);
+	    "%.100s: %.120s; it is tried again", d->conf.socket, why);
 	if (!d->has_warned)
-		ew_log(EW_LOG_UNUSUAL, "runtime", "%s", d->status.sentence);
+		ew_log(EW_LOG_UNUSUAL, "runtime", "%s at %s", d->status.name,
+		    d->status.sentence);
 	d->has_warned = true;
 	docker_tell_status(d);
-	ew_timer_start(d->session_timer, pauses_s[n] * EW_NS_PER_S);
+	ew_timer_start(d->session_timer,
+	    pauses_ms[d->failures < last ? d->failures : last] * EW_NS_PER_MS);
+	d->failures++;
 }
 
 static void
@@ -147,7 +156,7 @@ nonsense(struct ew_docker *d, const char *what)
 
 	d->status.errors++;
 	(void)snprintf(why, sizeof(why), "its answer to %s makes no sense", what);
-	fail(d, why);
+	fail(d, why, false);
 }
 
 /* An answer that is none: fail the session. Returns whether it is good. */
@@ -158,17 +167,21 @@ is_good(struct ew_docker *d, const struct ew_http_answer *answer, const char *wh
 
 	if (answer->code == 0 && answer->status == 200 && !answer->is_cut)
 		return true;
-	if (answer->code == -ECONNREFUSED && access(d->conf.socket, R_OK | W_OK) < 0 &&
-	    errno == EACCES)
+	if (answer->code && !is_url(d) && access(d->conf.socket, R_OK | W_OK) < 0)
+		(void)snprintf(why, sizeof(why), "%s",
+		    errno == EACCES
+			? "permission denied; add the user of eastwatchd to the "
+			  "socket's group"
+			: "there is no such socket; is the engine running?");
+	else if (answer->code == -ECONNREFUSED)
 		(void)snprintf(why, sizeof(why),
-		    "permission denied; add the user of eastwatchd to the socket's "
-		    "group");
+		    "nobody answers; is the engine running?");
 	else if (answer->code)
 		(void)snprintf(why, sizeof(why), "%.150s", answer->sentence);
 	else
 		(void)snprintf(why, sizeof(why), "%s was answered with status %ld",
 		    what, answer->status);
-	fail(d, why);
+	fail(d, why, answer->code != 0);
 	return false;
 }
 
@@ -202,7 +215,7 @@ on_inspected(void *context, const struct ew_http_answer *answer)
 	struct docker_instance *i = docker_find_instance(d, q->id);
 	bool is_running = false;
 
-	question_end(q);
+	docker_answered(q);
 	if (i && i->is_started && !i->is_gone) {
 		const bool is_good_answer = answer->code == 0 &&
 		    answer->status == 200 &&
@@ -244,135 +257,19 @@ inspect_next(void *context)
 	if (wait_ns > 0)
 		ew_timer_start(d->inspect_timer, wait_ns);
 	else
-		d->inspecting =
-		    question_new(d, "/containers/", best->cid, "/json", on_inspected);
+		d->inspecting = docker_ask_object(d, "/containers/", best->cid, "/json",
+		    on_inspected);
 }
 
-static void
-want_inspect(struct ew_docker *d, struct docker_instance *i, int64_t delay_ns)
+void
+docker_want_inspect(struct ew_docker *d, struct docker_instance *i, int64_t delay_ns)
 {
 	i->inspect_tries = 1;
 	i->inspect_at_ns = ew_ticks_ns() + delay_ns;
 	inspect_next(d);
 }
 
-/* --- events ----------------------------------------------------------------------------------- */
-
-static void ask_network(struct ew_docker *d, const char *id);
-
-static void
-on_network_answer(void *context, const struct ew_http_answer *answer)
-{
-	struct docker_question *q = context;
-	struct ew_docker *d = q->docker;
-	char id[EW_INSTANCE_ID_MAX];
-	struct docker_network *n;
-
-	memcpy(id, q->id, sizeof(id));
-	question_end(q);
-	HASH_FIND_STR(d->networks, id, n);
-	const bool again = n && n->is_dirty;
-	if (n)
-		n->is_asked = n->is_dirty = false;
-	/* 404: it was removed meanwhile, and an event will say so. */
-	if (answer->code == 0 && answer->status == 200 &&
-	    ew_docker_parse_networks(answer->body, answer->body_size, docker_on_network,
-		docker_on_endpoint, d) < 0)
-		d->status.errors++;
-	if (again)
-		ask_network(d, id);
-}
-
-/* Ask for a network; when it is asked already, once more afterwards: it may have changed. */
-static void
-ask_network(struct ew_docker *d, const char *id)
-{
-	struct docker_network *n;
-
-	HASH_FIND_STR(d->networks, id, n);
-	if (n && n->is_asked) {
-		n->is_dirty = true;
-		return;
-	}
-	if (n)
-		n->is_asked = true;
-	(void)question_new(d, "/networks/", id, "", on_network_answer);
-}
-
-static void
-network_event(struct ew_docker *d, const struct ew_docker_event *event)
-{
-	struct docker_network *n;
-
-	HASH_FIND_STR(d->networks, event->id, n);
-	if (strcmp(event->action, "connect") == 0 ||
-	    strcmp(event->action, "create") == 0) {
-		ask_network(d, event->id);
-	} else if (strcmp(event->action, "disconnect") == 0) {
-		struct docker_instance *i = docker_find_instance(d, event->container);
-		if (!i || i->is_gone)
-			return;
-		struct ew_instance_info *info = docker_recall(d, i);
-		docker_remove_iface(info, event->id);
-		docker_tell_instance(d, i, info);
-	} else if (n &&
-	    (strcmp(event->action, "destroy") == 0 ||
-		strcmp(event->action, "remove") == 0)) {
-		docker_tell_network_gone(d, n, event->time_ns);
-	}
-}
-
-/* Name, image and labels of a container event, over what is known. */
-static void
-describe(struct ew_docker *d, struct docker_instance *i,
-    const struct ew_docker_event *event, bool is_start)
-{
-	struct ew_instance_info *info = docker_recall(d, i);
-
-	(void)ew_text_copy(info->cid, sizeof(info->cid), event->id);
-	(void)ew_text_copy(info->runtime, sizeof(info->runtime), d->status.name);
-	(void)ew_text_copy(info->name, sizeof(info->name), event->info.name);
-	(void)ew_text_copy(info->image, sizeof(info->image), event->info.image);
-	info->n_labels = event->info.n_labels;
-	memcpy(info->labels, event->info.labels, sizeof(info->labels));
-	if (is_start) {
-		info->started.ns = event->time_ns;
-		info->pid = 0;
-	}
-	docker_tell_instance(d, i, info);
-}
-
-static void
-container_event(struct ew_docker *d, const struct ew_docker_event *event)
-{
-	const char *action = event->action;
-	struct docker_instance *i = docker_find_instance(d, event->id);
-
-	if (strcmp(action, "create") == 0 || strcmp(action, "rename") == 0 ||
-	    strcmp(action, "start") == 0) {
-		const bool is_start = strcmp(action, "start") == 0;
-		i = docker_make_instance(d, event->id);
-		if (!i)
-			return;
-		i->touched_ns = ew_ticks_ns();
-		describe(d, i, event, is_start);
-		if (!is_start)
-			return;
-		i->is_started = true;
-		/* Podman tells of no networks, and its inspect does not block. */
-		want_inspect(d, i,
-		    d->version.is_podman ? 100 * EW_NS_PER_MS : INSPECT_DELAY_NS);
-	} else if (i && (strcmp(action, "die") == 0 || strcmp(action, "died") == 0)) {
-		docker_tell_gone(d, i, event->time_ns);
-		docker_strip(d, i);
-	} else if (i &&
-	    (strcmp(action, "destroy") == 0 || strcmp(action, "remove") == 0)) {
-		docker_tell_gone(d, i, event->time_ns);
-		docker_forget_instance(d, i);
-	} else if (i && i->is_started && strcmp(action, "update") == 0) {
-		want_inspect(d, i, INSPECT_DELAY_NS);
-	}
-}
+/* --- the stream of events ----------------------------------------------------------------- */
 
 static bool
 on_line(struct ew_docker *d, const char *line, size_t size)
@@ -389,9 +286,9 @@ on_line(struct ew_docker *d, const char *line, size_t size)
 		if (event->time_ns > d->since_ns)
 			d->since_ns = event->time_ns;
 		if (event->is_network)
-			network_event(d, event);
+			docker_network_event(d, event);
 		else
-			container_event(d, event);
+			docker_container_event(d, event);
 	}
 	free(event);
 	return code == 0;
@@ -430,7 +327,7 @@ on_events_end(void *context, const struct ew_http_answer *answer)
 	if (answer->code == EW_ERR_FORMAT)
 		nonsense(d, "/events");
 	else if (answer->code == 0 && answer->status == 200)
-		fail(d, "it has closed the stream of events");
+		fail(d, "it has closed the stream of events", true);
 	else
 		(void)is_good(d, answer, "/events");
 }
@@ -540,7 +437,7 @@ on_version(void *context, const struct ew_http_answer *answer)
 		return;
 	}
 	if (version.api < API_LEAST) {
-		fail(d, "its API is older than 1.24; update the engine");
+		fail(d, "its API is older than 1.24; update the engine", false);
 		return;
 	}
 	d->version = version;
@@ -560,8 +457,8 @@ begin_session(void *context)
 {
 	struct ew_docker *d = context;
 
-	if (!d->conf.is_explicit && strncmp(d->conf.socket, "http", 4) != 0 &&
-	    access(d->conf.socket, F_OK) < 0 && errno == ENOENT && !d->is_ready) {
+	if (!d->conf.is_explicit && !is_url(d) && access(d->conf.socket, F_OK) < 0 &&
+	    errno == ENOENT && !d->is_ready) {
 		/* Nobody asked for it and it is not there: that is a plain fact. */
 		d->status.is_configured = 0;
 		docker_tell_status(d);

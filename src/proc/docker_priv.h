@@ -10,6 +10,8 @@
 #include "proc/docker.h"
 #include "proc/docker_parse.h"
 
+struct ew_http_answer;
+
 /* What docker.c (the session) and docker_state.c (what is known) share. */
 
 struct docker_instance {
@@ -108,3 +110,16 @@ void docker_on_endpoint(void *context, const struct ew_docker_endpoint *endpoint
 void docker_forget_unlisted(struct ew_docker *d);
 /* Core lost messages: the next list tells everything. */
 void docker_forget_what_core_knows(struct ew_docker *d);
+
+/* Ask for one object: before, id and after make the path. Never NULL. */
+struct docker_question *docker_ask_object(struct ew_docker *d, const char *before,
+    const char *id, const char *after,
+    void (*on_done)(void *context, const struct ew_http_answer *answer));
+/* Its answer came: the question is freed. */
+void docker_answered(struct docker_question *q);
+/* Inspect an instance after a while. */
+void docker_want_inspect(struct ew_docker *d, struct docker_instance *i,
+    int64_t delay_ns);
+
+void docker_network_event(struct ew_docker *d, const struct ew_docker_event *event);
+void docker_container_event(struct ew_docker *d, const struct ew_docker_event *event);

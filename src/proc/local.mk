@@ -31,3 +31,5 @@ libew_proc_a_SOURCES += %D%/webhook_pagerduty.c
 libew_proc_a_SOURCES += %D%/webhook_alertmanager.c
 libew_proc_a_SOURCES += %D%/webhook_syslog.c
 libew_proc_a_SOURCES += %D%/webhook_falcosidekick.c
+libew_proc_a_SOURCES += %D%/delivery_send.c
+libew_proc_a_SOURCES += %D%/docker_events.c
