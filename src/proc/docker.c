@@ -138,7 +138,7 @@ fail(struct ew_docker *d, const char *why, bool is_away)
 	cancel_all(d);
 	d->status.is_connected = 0;
 	(void)snprintf(d->status.sentence, sizeof(d->status.sentence),
-	    "%.100s: %.120s; it is tried again", d->conf.socket, why);
+	    "%.100s: %.120s (it is tried again)", d->conf.socket, why);
 	if (!d->has_warned)
 		ew_log(EW_LOG_UNUSUAL, "runtime", "%s at %s", d->status.name,
 		    d->status.sentence);
