@@ -6,3 +6,4 @@ libew_api_a_SOURCES =
 libew_api_a_SOURCES += %D%/api.h
 libew_api_a_SOURCES += %D%/control.c %D%/control_priv.h
 libew_api_a_SOURCES += %D%/control_read.c
+EXTRA_DIST += %D%/README.md

@@ -4,3 +4,4 @@
 libew_client_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 libew_client_a_SOURCES =
 libew_client_a_SOURCES += %D%/client.c
+EXTRA_DIST += %D%/README.md

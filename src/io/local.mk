@@ -7,3 +7,4 @@ libew_io_a_SOURCES += %D%/http_client.c %D%/http_client.h
 libew_io_a_SOURCES += %D%/loop.c %D%/loop.h
 libew_io_a_SOURCES += %D%/notify.c %D%/notify.h
 libew_io_a_SOURCES += %D%/line.c %D%/line.h
+EXTRA_DIST += %D%/README.md

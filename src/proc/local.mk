@@ -33,3 +33,4 @@ libew_proc_a_SOURCES += %D%/webhook_syslog.c
 libew_proc_a_SOURCES += %D%/webhook_falcosidekick.c
 libew_proc_a_SOURCES += %D%/delivery_send.c
 libew_proc_a_SOURCES += %D%/docker_events.c
+EXTRA_DIST += %D%/README.md
