@@ -58,7 +58,7 @@ ew_db_code(struct ew_db *db, int sqlite_code)
 	/* SQLITE_IOERR, SQLITE_CANTOPEN: the system's own error says more. */
 	const int system = db && db->handle ? sqlite3_system_errno(db->handle) : 0;
 
-	if (system == EDQUOT || system == EFBIG)
+	if (system == EDQUOT)
 		return -ENOSPC;
 	return system > 0 ? -system : -EIO;
 }

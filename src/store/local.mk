@@ -29,3 +29,4 @@ libew_store_a_SOURCES += %D%/functions.c
 libew_store_a_SOURCES += %D%/list.c
 libew_store_a_SOURCES += %D%/query.c %D%/query_priv.h
 libew_store_a_SOURCES += %D%/reader.c
+libew_store_a_SOURCES += %D%/space.c

@@ -125,11 +125,13 @@ struct ew_store {
 	struct store_addr6 *addr6;
 	int64_t next_seq, next_rev, generation, run;
 	int64_t alive_us; /* when the run before this one was last alive */
-	int64_t last_bulk_ns, retry_ns, shed_until_ns, heartbeat_ns, retain_ns;
+	int64_t last_bulk_ns, retry_ns, shed_until_ns, heartbeat_ns, retain_ns, room_ns;
 	bool shed_rollups;
+	bool is_low; /* too little space for flow rows */
 	bool in_transaction;
 	uint64_t flows_in_transaction;
-	int wal_pages;
+	int wal_pages;	    /* in the log and not in the file */
+	int wal_high_pages; /* most the log ever held: its file keeps that size */
 	struct store_intern {
 		struct store_intern *next;
 		char text[];
@@ -275,6 +277,10 @@ void store_block_start(struct ew_store *store);
 int64_t store_open_take(struct store_open *open, uint64_t flow_id);
 bool store_open_put(struct store_open *open, uint64_t flow_id, int64_t seq);
 void store_open_fini(struct store_open *open);
+
+/* --- space.c --- */
+/* Flow rows that the next transaction may have, 0..max. */
+size_t store_row_budget(struct ew_store *store, size_t max);
 
 /* --- retain.c --- */
 /* A slice of retention, if any is due; returns whether there is more to do. */

@@ -147,6 +147,19 @@ complain(struct ew_store *store)
 	store_set_health(store, text);
 }
 
+/* Delete the oldest flow rows, with the log emptied before and after. */
+static bool
+make_room(struct ew_store *store)
+{
+	checkpoint(store);
+	const bool has_room = store_make_room(store) > 0;
+
+	checkpoint(store);
+	/* Nothing left to delete: then rollups are next, before anything that matters. */
+	store->shed_rollups = !has_room;
+	return has_room;
+}
+
 /* After a failed transaction: count it, say it, make room, and when to try again. */
 static void
 failed(struct ew_store *store)
@@ -157,14 +170,8 @@ failed(struct ew_store *store)
 	complain(store);
 	store->retry_ns = ew_ticks_ns() + RETRY_NS;
 	store->shed_until_ns = ew_ticks_ns() + SHED_NS;
-	if (code != -ENOSPC)
-		return;
-	checkpoint(store);
-	if (store_make_room(store) > 0)
-		checkpoint(store);
-	/* Nothing left to delete: then rollups are next, before anything that matters. */
-	else
-		store->shed_rollups = true;
+	if (code == -ENOSPC)
+		(void)make_room(store);
 }
 
 /*
@@ -259,7 +266,8 @@ write_urgent(struct ew_store *store)
 			if (store_commit(store, is_durable) == 0) {
 				batch_done(lane);
 				store->retry_ns = 0;
-				store_set_health(store, "");
+				if (!store->is_low)
+					store_set_health(store, "");
 			}
 		}
 		if (is_durable)
@@ -306,9 +314,11 @@ needs_names(const struct ew_store *store, const struct rec_head *record)
 	}
 }
 
-/* Commit what is open, let the first lane pass, and go on. */
+static size_t row_budget(struct ew_store *store);
+
+/* Commit what is open, let the first lane pass, and go on; ret_budget: ask for it anew. */
 static int
-give_way(struct ew_store *store)
+give_way(struct ew_store *store, size_t *ret_budget)
 {
 	if (store_commit(store, false) != 0) {
 		failed(store);
@@ -320,6 +330,8 @@ give_way(struct ew_store *store)
 
 	if (rc != 0)
 		return rc;
+	if (ret_budget)
+		*ret_budget = row_budget(store);
 	rc = store_begin(store);
 	if (rc != 0)
 		failed(store);
@@ -344,39 +356,78 @@ shed_bulk(struct ew_store *store)
 	}
 }
 
+/*
+ * How many flow rows the next transaction may have. With little space left the log is
+ * emptied each time, and the oldest rows make room for the newest, once a second.
+ */
+static size_t
+row_budget(struct ew_store *store)
+{
+	const int64_t now_ns = ew_ticks_ns();
+	size_t rows = store_row_budget(store, TRANSACTION_RECORDS);
+
+	store->is_low = false;
+	if (rows == TRANSACTION_RECORDS)
+		return store->shed_until_ns > now_ns ? 0 : rows;
+	checkpoint(store);
+	if (rows == 0 && now_ns - store->room_ns > RETRY_NS) {
+		store->room_ns = now_ns;
+		if (make_room(store))
+			rows = store_row_budget(store, TRANSACTION_RECORDS);
+	}
+	store->is_low = rows == 0;
+	if (store->is_low) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text),
+		    "little space left for database %.300s: flow rows are given up, "
+		    "the rest "
+		    "is written; free some, or lower database.retention.max_size",
+		    store->path);
+		store_set_health(store, text);
+	}
+	return store->shed_until_ns > now_ns ? 0 : rows;
+}
+
+static void
+take_flow(struct ew_store *store, const struct rec_head *record, size_t budget)
+{
+	if (budget == 0) {
+		count(&store->counts.flows_shed, 1);
+	} else if (needs_names(store, record)) {
+		count(&store->counts.flows_unnamed, 1);
+	} else {
+		store->flows_in_transaction++;
+		apply(store, record);
+	}
+}
+
 /* Write what the ring holds, within one open transaction. Returns 0 or an error. */
 static int
-drain_bulk(struct ew_store *store)
+drain_bulk(struct ew_store *store, size_t budget)
 {
 	struct store_lane *lane = &store->bulk;
-	const bool is_shedding = store->shed_until_ns > ew_ticks_ns();
 	const void *bytes;
 	size_t size, n = 0;
 
 	while (
 	    store->db.error == 0 && (bytes = ew_ring_peek(lane->ring, &size)) != NULL) {
 		const struct rec_head *record = bytes;
-		const bool must_wait = needs_names(store, record);
+		const bool is_long =
+		    budget > 0 && store->flows_in_transaction >= budget;
 
-		n++;
-		if (must_wait || n % TRANSACTION_RECORDS == 0 ||
-		    (n % YIELD_RECORDS == 0 && !ew_ring_is_empty(store->urgent.ring))) {
-			const int rc = give_way(store);
+		if (is_long || needs_names(store, record) ||
+		    (++n % YIELD_RECORDS == 0 &&
+			!ew_ring_is_empty(store->urgent.ring))) {
+			const int rc = give_way(store, is_long ? &budget : NULL);
 
 			if (rc != 0)
 				return rc;
 		}
-		if (record->kind != REC_FLOW) {
-			if (store_keep(store, lane, record))
-				apply(store, record);
-		} else if (is_shedding) {
-			count(&store->counts.flows_shed, 1);
-		} else if (must_wait && needs_names(store, record)) {
-			count(&store->counts.flows_unnamed, 1);
-		} else {
-			store->flows_in_transaction++;
+		if (record->kind == REC_FLOW)
+			take_flow(store, record, budget);
+		else if (store_keep(store, lane, record))
 			apply(store, record);
-		}
 		ew_ring_pop(lane->ring);
 	}
 	return store->db.error;
@@ -393,14 +444,16 @@ write_bulk(struct ew_store *store)
 		shed_bulk(store);
 		return store->db.error ? store->db.error : -EAGAIN;
 	}
+	const size_t budget = row_budget(store);
+
 	if (store_begin(store) == 0) {
 		apply_batch(store, lane, lane->batch.used);
-		(void)drain_bulk(store);
+		(void)drain_bulk(store, budget);
 	}
 	if (store->in_transaction && store_commit(store, false) == 0) {
 		lane->closed = lane->batch.used;
 		batch_done(lane);
-		if (store->shed_until_ns <= ew_ticks_ns()) {
+		if (budget > 0 && store->shed_until_ns <= ew_ticks_ns()) {
 			store->shed_rollups = false;
 			store->retry_ns = 0;
 			if (store->urgent.closed == 0)
@@ -448,6 +501,8 @@ on_wal(void *context, sqlite3 *handle, const char *name, int pages)
 	(void)handle;
 	(void)name;
 	store->wal_pages = pages;
+	if (pages > store->wal_high_pages)
+		store->wal_high_pages = pages;
 	return SQLITE_OK;
 }
 
