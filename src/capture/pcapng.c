@@ -344,6 +344,16 @@ read_packet_flags(const uint8_t *options, size_t size, bool swapped)
 	return EW_SEEN_UNKNOWN;
 }
 
+/*
+ * Interfaces of a file have numbers, which are no ifindex. Where there are several they may
+ * show the same packet, so flow must tell them apart: numbers no kernel gives out.
+ */
+static uint32_t
+ifindex_of(const struct ew_pcapng_reader *reader, uint32_t id)
+{
+	return reader->count > 1 ? UINT32_C(0x40000000) + id : 0;
+}
+
 /* An enhanced packet, or its predecessor, which differs in its first eight bytes. */
 static int
 read_packet(struct ew_pcapng_reader *reader, const struct ew_window *window,
@@ -375,6 +385,7 @@ read_packet(struct ew_pcapng_reader *reader, const struct ew_window *window,
 		.data = p + HEADER,
 		.caplen = caplen,
 		.len = get_u32(p + 16, swapped),
+		.ifindex = ifindex_of(reader, id),
 		.link = interface->link,
 		.seen = EW_SEEN_UNKNOWN,
 	};
@@ -409,6 +420,7 @@ read_simple(struct ew_pcapng_reader *reader, const struct ew_window *window,
 		.data = block->body + 4,
 		.caplen = caplen,
 		.len = len,
+		.ifindex = ifindex_of(reader, 0),
 		.link = interface->link,
 		.seen = EW_SEEN_UNKNOWN,
 	};

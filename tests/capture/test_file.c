@@ -245,6 +245,8 @@ Test(file, reads_pcapng_with_interfaces_of_different_kinds)
 		cr_expect_eq(o.frames[3].link, EW_LINK_SLL);
 		cr_expect_eq(o.frames[1].len, 1000);
 		cr_expect_eq(o.frames[2].caplen, 63);
+		cr_expect_neq(o.frames[0].ifindex, 0, "copies are told apart by it");
+		cr_expect_neq(o.frames[0].ifindex, o.frames[1].ifindex);
 	}
 }
 
@@ -325,6 +327,7 @@ Test(file, a_new_section_may_change_the_byte_order_and_forgets_interfaces)
 	build_packet(&b, 1, 7, 44, 44, 0);
 	const struct outcome o = read_bytes(&b);
 	cr_assert_eq(o.count, 2);
+	cr_expect_eq(o.frames[0].ifindex, 0, "there is one only");
 	cr_expect_eq(o.frames[1].link, EW_LINK_RAW);
 	cr_expect_eq(o.frames[1].ts_ns, 7);
 	cr_expect_eq(o.read_rc, EW_ERR_FORMAT);

@@ -5,6 +5,7 @@ live_tests += %D%/00-harness.py
 live_tests += %D%/10-first-packet.py
 live_tests += %D%/12-capture.py
 live_tests += %D%/13-workers.py
+live_tests += %D%/14-bytes.py
 live_tests += %D%/20-docker-story.py
 live_tests += %D%/21-namespace-story.py
 live_tests += %D%/30-nmap-scan.py
