@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a database remembers, back into the records it was written from. Runs once, before
- * the first record is put, while the writer thread has nothing to do; so it may use the
- * writer's connection. Names become pointers by asking the caller; static texts (detector
+ * What a database remembers, back into the records it was written from. Read over a
+ * connection of its own, in the loop thread: what was flushed is seen. Names become pointers by asking the caller; static texts (detector
  * names, techniques) are kept until the store is closed.
  *
  * What is read is checked as if it came from outside: numbers in range, texts cut to their
@@ -22,9 +21,9 @@ load_prepare(struct ew_store *store, const char *sql)
 {
 	sqlite3_stmt *s = NULL;
 
-	if (store->db.error == 0 &&
-	    sqlite3_prepare_v2(store->db.handle, sql, -1, &s, NULL) != SQLITE_OK)
-		(void)ew_db_fail(&store->db, "load");
+	if (store->reading.error == 0 &&
+	    sqlite3_prepare_v2(store->reading.handle, sql, -1, &s, NULL) != SQLITE_OK)
+		(void)ew_db_fail(&store->reading, "load");
 	return s;
 }
 
@@ -38,7 +37,7 @@ load_next(struct ew_store *store, sqlite3_stmt *s)
 	if (rc == SQLITE_ROW)
 		return true;
 	if (rc != SQLITE_DONE)
-		(void)ew_db_fail(&store->db, "load");
+		(void)ew_db_fail(&store->reading, "load");
 	return false;
 }
 
@@ -103,13 +102,13 @@ load_meta(struct ew_store *store, const struct ew_store_loader *loader)
 	static const char observed[] =
 	    "SELECT value FROM meta WHERE key = 'observed_us'";
 	static const char first[] = "SELECT value FROM meta WHERE key = 'first_us'";
-	const int64_t observed_us = ew_db_int(&store->db, observed, -1);
+	const int64_t observed_us = ew_db_int(&store->reading, observed, -1);
 
 	if (!loader->meta || observed_us < 0)
 		return;
 	const struct ew_graph_record record = { .observed_ns =
 						    observed_us * EW_NS_PER_US,
-		.first_ns = ew_db_int(&store->db, first, 0) * EW_NS_PER_US };
+		.first_ns = ew_db_int(&store->reading, first, 0) * EW_NS_PER_US };
 
 	loader->meta(loader->context, &record);
 }
@@ -339,7 +338,13 @@ int
 ew_store_load(struct ew_store *store, const struct ew_store_loader *loader,
     struct ew_mono now, struct ew_error *error)
 {
-	ew_db_clear_error(&store->db);
+	/* The writer's connection belongs to its thread: a short one of our own. */
+	int rc = ew_db_open(&store->reading, store->path, NULL, SQLITE_OPEN_READONLY,
+	    NULL, 0, error);
+
+	if (rc != 0)
+		return rc;
+	sqlite3_busy_timeout(store->reading.handle, 5000);
 	load_meta(store, loader);
 	load_workloads(store, loader);
 	load_edges(store, loader);
@@ -348,10 +353,11 @@ ew_store_load(struct ew_store *store, const struct ew_store_loader *loader,
 	load_states(store, loader);
 	load_sent(store, loader, now);
 	load_outbox(store, loader);
-	if (store->db.error != 0)
-		return ew_db_explain(store->path, store->db.error, store->db.error_text,
-		    error);
-	return 0;
+	if (store->reading.error != 0)
+		rc = ew_db_explain(store->path, store->reading.error,
+		    store->reading.error_text, error);
+	ew_db_close(&store->reading);
+	return rc;
 }
 
 int

@@ -163,7 +163,7 @@ struct ew_counter_set ew_store_counters(const struct ew_store *store);
 
 /*
  * What a database remembers, in this order. Records are borrowed for the call; entries may
- * be NULL. Before the first record is put.
+ * be NULL. What is not flushed is not seen. Later in the life of a store too, for a part.
  */
 struct ew_store_loader {
 	void *context;

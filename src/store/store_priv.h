@@ -99,6 +99,7 @@ struct ew_store {
 	int64_t tick_flush_ns; /* not threaded: packet time of the last flush */
 	struct rec_incident *incident_scratch;
 	struct rec_message *message_scratch;
+	struct ew_db reading; /* while ew_store_load runs */
 
 	/* both: rings, and what is set by one and read by the other */
 	struct store_lane urgent, bulk;
