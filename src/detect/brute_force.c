@@ -241,6 +241,28 @@ add_session(struct ew_detect *d, const struct ew_flow_event *ev, struct guess *g
 	g->in_minute++;
 }
 
+/*
+ * Ten times what this edge does in a minute. The counter is of one source instance, so a new
+ * replica of a busy service would have no habit: the edge's own mean stands in for it, which
+ * all instances and all of its life made.
+ */
+static uint64_t
+usual_of(const struct ew_detect *d, const struct ew_judgement *j, const struct guess *g,
+    struct ew_mono now)
+{
+	uint64_t usual = max_of_week(g);
+
+	if (j->edge && j->edge->first_ns) {
+		const int64_t life = now.ns - j->edge->first_ns;
+		const uint64_t minutes =
+		    life > MINUTE_NS ? (uint64_t)(life / MINUTE_NS) : 1;
+		const uint64_t mean = j->edge->connections / minutes;
+
+		usual = mean > usual ? mean : usual;
+	}
+	return usual * (uint64_t)ew_detect_option(d, OPT_FACTOR);
+}
+
 static void
 judge_sessions(struct ew_detect *d, const struct ew_contact *c,
     const struct ew_judgement *j, struct guess *g, struct ew_mono now)
@@ -265,9 +287,10 @@ judge_sessions(struct ew_detect *d, const struct ew_contact *c,
 	unsigned n = minute >= need_minute ? need_minute
 	    : ten >= need_ten		   ? need_ten
 					   : 0;
-	unsigned usual = max_of_week(g) * (unsigned)ew_detect_option(d, OPT_FACTOR);
+	/* The ring keeps the last few sessions; the counter knows how many there were. */
+	unsigned rate = g->in_minute > minute ? g->in_minute : minute;
 
-	if (!n || (minute < usual && j->verdict == EW_VERDICT_KNOWN) ||
+	if (!n || (j->verdict == EW_VERDICT_KNOWN && rate < usual_of(d, j, g, now)) ||
 	    !are_alike(d, g, n, &median) || !has_baseline(d, c, j, g, now))
 		return;
 	snprintf(how, sizeof(how), "%u short sessions of about %u bytes in %s", n,

@@ -45,10 +45,10 @@ struct node {
 	uint32_t discoveries_q16[2];
 	int64_t discovery_age_ns[2];
 	uint32_t starts, runs;
-	uint64_t run_sig[3]; /* edges of the last three runs of a job */
-	uint32_t incidences, f1, f2;
-	uint64_t sessions[2]; /* OUT, IN */
-	uint32_t run_out;     /* baseline out-edges seen in the run phase */
+	uint64_t run_sig[3];		   /* edges of the last three runs of a job */
+	uint32_t incidences, f1, f2, seen; /* seen: edges with an incidence */
+	uint64_t sessions[2];		   /* OUT, IN */
+	uint32_t run_out; /* baseline out-edges seen in the run phase */
 	uint32_t resolved_yes, resolved_all;
 	uint64_t spec_hash;
 };
@@ -72,6 +72,16 @@ struct service {
 	bool is_used;
 	uint32_t first; /* edges, linked by next_service */
 	uint32_t count;
+	uint64_t group_hash; /* of its node when it was counted there */
+};
+
+/* How many workloads of a peer group serve a port; see ew_graph_group_servers. */
+struct group_port {
+	uint64_t group_hash;
+	uint32_t count;
+	uint16_t port;
+	uint8_t proto;
+	bool is_used;
 };
 
 struct rule {
@@ -119,6 +129,8 @@ struct ew_graph {
 	struct index_table edges;
 	struct service *services;
 	uint32_t n_services, cap_services;
+	struct group_port *group_ports;
+	uint32_t n_group_ports, cap_group_ports;
 
 	struct rule *rules;
 	uint32_t n_rules;
@@ -196,6 +208,8 @@ void ew_graph_node_dirty(struct ew_graph *g, uint32_t index);
 void ew_graph_service_add(struct ew_graph *g, uint32_t ref);
 void ew_graph_service_remove(struct ew_graph *g, uint32_t ref);
 const struct service *ew_graph_service_find(const struct ew_graph *g, uint32_t node,
+    uint8_t proto, uint16_t port);
+uint32_t ew_graph_group_port_count(const struct ew_graph *g, uint64_t group_hash,
     uint8_t proto, uint16_t port);
 struct instance *ew_graph_instance_find(const struct ew_graph *g, uint32_t id);
 struct instance *ew_graph_instance_add(struct ew_graph *g, uint32_t id);

@@ -56,6 +56,62 @@ service_grow(struct ew_graph *g)
 	g->cap_services = capacity;
 }
 
+static struct group_port *
+group_slot(struct group_port *table, uint32_t capacity, uint64_t group, uint8_t proto,
+    uint16_t port)
+{
+	uint32_t mask = capacity - 1;
+	uint32_t i = (uint32_t)ew_graph_mix(group, (uint64_t)proto << 16 | port) & mask;
+
+	while (table[i].is_used &&
+	    (table[i].group_hash != group || table[i].port != port ||
+		table[i].proto != proto))
+		i = (i + 1) & mask;
+	return &table[i];
+}
+
+/* One more (or one less) workload of the group serves the port. Entries stay at zero. */
+static void
+group_count(struct ew_graph *g, uint64_t group, uint8_t proto, uint16_t port, int delta)
+{
+	if (g->n_group_ports * 2 >= g->cap_group_ports) {
+		uint32_t capacity = g->cap_group_ports * 2;
+		struct group_port *table = ew_alloc_array(capacity, sizeof(*table));
+
+		for (uint32_t i = 0; i < g->cap_group_ports; i++) {
+			const struct group_port *p = &g->group_ports[i];
+
+			if (p->is_used)
+				*group_slot(table, capacity, p->group_hash, p->proto,
+				    p->port) = *p;
+		}
+		free(g->group_ports);
+		g->group_ports = table;
+		g->cap_group_ports = capacity;
+	}
+	struct group_port *p =
+	    group_slot(g->group_ports, g->cap_group_ports, group, proto, port);
+
+	if (!p->is_used) {
+		*p = (struct group_port){ .group_hash = group,
+			.port = port,
+			.proto = proto,
+			.is_used = true };
+		g->n_group_ports++;
+	}
+	p->count += (uint32_t)delta;
+}
+
+uint32_t
+ew_graph_group_port_count(const struct ew_graph *g, uint64_t group_hash, uint8_t proto,
+    uint16_t port)
+{
+	const struct group_port *p =
+	    group_slot(g->group_ports, g->cap_group_ports, group_hash, proto, port);
+
+	return p->is_used ? p->count : 0;
+}
+
 void
 ew_graph_service_add(struct ew_graph *g, uint32_t ref)
 {
@@ -76,7 +132,10 @@ ew_graph_service_add(struct ew_graph *g, uint32_t ref)
 	}
 	e->next_service = s->first;
 	s->first = ref;
-	s->count++;
+	if (s->count++ == 0 && node_at(g, s->node)->has_group) {
+		s->group_hash = node_at(g, s->node)->group_hash;
+		group_count(g, s->group_hash, s->proto, s->port, 1);
+	}
 	e->in_service = true;
 }
 
@@ -94,7 +153,10 @@ ew_graph_service_remove(struct ew_graph *g, uint32_t ref)
 	while (*link != ref)
 		link = &edge_at(g, *link)->next_service;
 	*link = e->next_service;
-	s->count--;
+	if (--s->count == 0 && s->group_hash) {
+		group_count(g, s->group_hash, s->proto, s->port, -1);
+		s->group_hash = 0;
+	}
 	e->in_service = false;
 }
 

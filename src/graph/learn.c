@@ -123,8 +123,10 @@ static void
 count_incidence(struct node *n, uint32_t before)
 {
 	n->incidences++;
-	if (before == 0)
+	if (before == 0) {
 		n->f1++;
+		n->seen++;
+	}
 	if (before == 1) {
 		n->f1--;
 		n->f2++;
@@ -137,6 +139,8 @@ static void
 uncount_incidence(struct node *n, uint32_t slots)
 {
 	n->incidences -= slots < n->incidences ? slots : n->incidences;
+	if (slots && n->seen)
+		n->seen--;
 	if (slots == 1 && n->f1)
 		n->f1--;
 	if (slots == 2 && n->f2)

@@ -260,15 +260,8 @@ uint32_t
 ew_graph_group_servers(const struct ew_graph *graph, const char *group, uint8_t proto,
     uint16_t port)
 {
-	uint64_t hash = ew_graph_name_hash(group);
-	uint32_t n = 0;
+	uint32_t n =
+	    ew_graph_group_port_count(graph, ew_graph_name_hash(group), proto, port);
 
-	for (uint32_t i = 0; i < graph->cap_services && n < UINT8_MAX; i++) {
-		const struct service *s = &graph->services[i];
-
-		n += s->is_used && s->count && s->port == port && s->proto == proto &&
-		    node_at(graph, s->node)->has_group &&
-		    node_at(graph, s->node)->group_hash == hash;
-	}
-	return n;
+	return n < UINT8_MAX ? n : UINT8_MAX;
 }

@@ -304,6 +304,10 @@ insert_edge(struct ew_graph *g, const char *src, const char *dst,
 	e->edge.is_dirty = before.is_dirty;
 	e->edge.status = before.status;
 	e->seen_ns = edge->last_ns;
+	if (edge->slots) {
+		node_at(g, s)->seen++;
+		node_at(g, d)->seen++;
+	}
 	if (!edge->established_ns)
 		node_at(g, s)->failed_candidates++;
 	/* Takes the counts from candidate to what the record says. */

@@ -5,7 +5,7 @@
 
 /*
  * Ports and addresses an attacker inside a container looks for (detectors.md 3.13). Two flat
- * tables, searched linearly: they are asked only about contacts that are not known.
+ * tables; the first is sorted by port and searched by halves.
  *
  * Sources: cloud providers' metadata addresses (AWS IMDS and ECS/EKS agents, Azure wire
  * server, Alibaba); Kubernetes "Ports and Protocols"; the port lists printed in public
@@ -25,47 +25,47 @@ struct port_row {
 };
 
 static const struct port_row port_rows[] = {
-	{ 2375, 2377, EW_SENS_CONTROL_PLANE, 1, 1, "Docker API" },
-	{ 4243, 4243, EW_SENS_CONTROL_PLANE, 0, 1, "Docker API" },
-	{ 10250, 10250, EW_SENS_CONTROL_PLANE, 1, 0, "kubelet" },
-	{ 10255, 10255, EW_SENS_CONTROL_PLANE, 1, 0, "kubelet (read-only)" },
-	{ 10249, 10249, EW_SENS_CONTROL_PLANE, 0, 0, "kube-proxy" },
-	{ 10256, 10259, EW_SENS_CONTROL_PLANE, 0, 0, "Kubernetes component" },
-	{ 2379, 2379, EW_SENS_CONTROL_PLANE, 1, 1, "etcd" },
-	{ 2380, 2380, EW_SENS_CONTROL_PLANE, 0, 1, "etcd" },
-	{ 4001, 4001, EW_SENS_CONTROL_PLANE, 0, 1, "etcd" },
-	{ 6443, 6443, EW_SENS_API_SERVER, 1, 0, "Kubernetes API server" },
-	{ 4194, 4194, EW_SENS_CONTROL_PLANE, 1, 0, "cAdvisor" },
-	{ 44134, 44134, EW_SENS_CONTROL_PLANE, 1, 0, "tiller" },
-	{ 8001, 8001, EW_SENS_CONTROL_PLANE, 1, 0, "kubectl proxy" },
-	{ 5473, 5473, EW_SENS_CONTROL_PLANE, 0, 0, "typha" },
 	{ 22, 22, EW_SENS_REMOTE_ADMIN, 1, 0, "ssh" },
 	{ 23, 23, EW_SENS_REMOTE_ADMIN, 0, 0, "telnet" },
 	{ 445, 445, EW_SENS_REMOTE_ADMIN, 0, 0, "smb" },
-	{ 2222, 2222, EW_SENS_REMOTE_ADMIN, 0, 0, "ssh" },
-	{ 3389, 3389, EW_SENS_REMOTE_ADMIN, 0, 0, "rdp" },
-	{ 5900, 5900, EW_SENS_REMOTE_ADMIN, 0, 0, "vnc" },
-	{ 5985, 5986, EW_SENS_REMOTE_ADMIN, 0, 0, "winrm" },
 	{ 1433, 1433, EW_SENS_DATA, 0, 0, "mssql" },
 	{ 1521, 1521, EW_SENS_DATA, 0, 0, "oracle" },
+	{ 2222, 2222, EW_SENS_REMOTE_ADMIN, 0, 0, "ssh" },
+	{ 2375, 2377, EW_SENS_CONTROL_PLANE, 1, 1, "Docker API" },
+	{ 2379, 2379, EW_SENS_CONTROL_PLANE, 1, 1, "etcd" },
+	{ 2380, 2380, EW_SENS_CONTROL_PLANE, 0, 1, "etcd" },
 	{ 3306, 3306, EW_SENS_DATA, 0, 0, "mysql" },
+	{ 3389, 3389, EW_SENS_REMOTE_ADMIN, 0, 0, "rdp" },
+	{ 4001, 4001, EW_SENS_CONTROL_PLANE, 0, 1, "etcd" },
+	{ 4194, 4194, EW_SENS_CONTROL_PLANE, 1, 0, "cAdvisor" },
+	{ 4243, 4243, EW_SENS_CONTROL_PLANE, 0, 1, "Docker API" },
 	{ 5432, 5432, EW_SENS_DATA, 0, 0, "postgres" },
+	{ 5473, 5473, EW_SENS_CONTROL_PLANE, 0, 0, "typha" },
+	{ 5672, 5672, EW_SENS_CONSOLE, 0, 0, "rabbitmq" },
+	{ 5900, 5900, EW_SENS_REMOTE_ADMIN, 0, 0, "vnc" },
 	{ 5984, 5984, EW_SENS_DATA, 0, 0, "couchdb" },
+	{ 5985, 5986, EW_SENS_REMOTE_ADMIN, 0, 0, "winrm" },
 	{ 6379, 6379, EW_SENS_DATA, 0, 0, "redis" },
+	{ 6443, 6443, EW_SENS_API_SERVER, 1, 0, "Kubernetes API server" },
 	{ 7000, 7000, EW_SENS_DATA, 0, 0, "cassandra" },
+	{ 8001, 8001, EW_SENS_CONTROL_PLANE, 1, 0, "kubectl proxy" },
+	{ 8200, 8200, EW_SENS_DATA, 0, 0, "vault" },
+	{ 8500, 8500, EW_SENS_DATA, 0, 0, "consul" },
+	{ 9000, 9000, EW_SENS_CONSOLE, 0, 0, "console" },
 	{ 9042, 9042, EW_SENS_DATA, 0, 0, "cassandra" },
+	{ 9090, 9090, EW_SENS_CONSOLE, 0, 0, "console" },
+	{ 9092, 9092, EW_SENS_CONSOLE, 0, 0, "kafka" },
 	{ 9200, 9200, EW_SENS_DATA, 0, 0, "elasticsearch" },
 	{ 9300, 9300, EW_SENS_DATA, 0, 0, "elasticsearch" },
-	{ 11211, 11211, EW_SENS_DATA, 0, 0, "memcached" },
-	{ 27017, 27017, EW_SENS_DATA, 0, 0, "mongodb" },
-	{ 8500, 8500, EW_SENS_DATA, 0, 0, "consul" },
-	{ 8200, 8200, EW_SENS_DATA, 0, 0, "vault" },
-	{ 5672, 5672, EW_SENS_CONSOLE, 0, 0, "rabbitmq" },
-	{ 9092, 9092, EW_SENS_CONSOLE, 0, 0, "kafka" },
-	{ 15672, 15672, EW_SENS_CONSOLE, 0, 0, "rabbitmq console" },
-	{ 9000, 9000, EW_SENS_CONSOLE, 0, 0, "console" },
-	{ 9090, 9090, EW_SENS_CONSOLE, 0, 0, "console" },
 	{ 9443, 9443, EW_SENS_CONSOLE, 0, 0, "console" },
+	{ 10249, 10249, EW_SENS_CONTROL_PLANE, 0, 0, "kube-proxy" },
+	{ 10250, 10250, EW_SENS_CONTROL_PLANE, 1, 0, "kubelet" },
+	{ 10255, 10255, EW_SENS_CONTROL_PLANE, 1, 0, "kubelet (read-only)" },
+	{ 10256, 10259, EW_SENS_CONTROL_PLANE, 0, 0, "Kubernetes component" },
+	{ 11211, 11211, EW_SENS_DATA, 0, 0, "memcached" },
+	{ 15672, 15672, EW_SENS_CONSOLE, 0, 0, "rabbitmq console" },
+	{ 27017, 27017, EW_SENS_DATA, 0, 0, "mongodb" },
+	{ 44134, 44134, EW_SENS_CONTROL_PLANE, 1, 0, "tiller" },
 };
 
 /* On the kits' lists, but too common elsewhere to carry points. */
@@ -101,9 +101,18 @@ ew_sensitive_is_metadata(const struct ew_addr *addr)
 static const struct port_row *
 find_port(uint16_t port)
 {
-	for (size_t i = 0; i < sizeof(port_rows) / sizeof(port_rows[0]); i++)
-		if (port >= port_rows[i].first && port <= port_rows[i].last)
-			return &port_rows[i];
+	size_t low = 0, high = sizeof(port_rows) / sizeof(port_rows[0]);
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (port < port_rows[mid].first)
+			high = mid;
+		else if (port > port_rows[mid].last)
+			low = mid + 1;
+		else
+			return &port_rows[mid];
+	}
 	return NULL;
 }
 

@@ -327,11 +327,7 @@ ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workload,
 		return false;
 	const struct node *n = node_at(graph, index);
 	int64_t age = node_age(n, now);
-	uint32_t seen = 0;
 
-	for (int side = OUT; side <= IN; side++)
-		for (uint32_t i = n->first[side]; i; i = edge_at(graph, i)->next[side])
-			seen += edge_at(graph, i)->edge.slots > 0;
 	*ret_view = (struct ew_workload_view){
 		.workload = n->workload,
 		.state = n->is_locked ? EW_WL_LOCKED : n->state,
@@ -353,8 +349,9 @@ ew_graph_view(const struct ew_graph *graph, const struct ew_workload *workload,
 		.f1 = n->f1,
 		.f2 = n->f2,
 		.missing_mass_permille = (uint16_t)permille(n->f1, n->incidences),
-		.coverage_permille =
-		    seen ? (uint16_t)permille(seen, seen + unseen_edges(n)) : 0,
+		.coverage_permille = n->seen
+		    ? (uint16_t)permille(n->seen, n->seen + unseen_edges(n))
+		    : 0,
 		.starts = n->starts,
 		.runs = n->runs,
 		.age_ns = age,

@@ -66,6 +66,8 @@ ew_graph_tables_init(struct ew_graph *g)
 	    ew_alloc_array(g->conf.max_edges / EDGE_BLOCK + 2, sizeof(*g->blocks));
 	g->cap_services = 1024;
 	g->services = ew_alloc_array(g->cap_services, sizeof(*g->services));
+	g->cap_group_ports = 256;
+	g->group_ports = ew_alloc_array(g->cap_group_ports, sizeof(*g->group_ports));
 	g->rules = ew_alloc_array(g->conf.max_rules, sizeof(*g->rules));
 	g->cap_instances = 256;
 	g->instances = ew_alloc_array(g->cap_instances, sizeof(*g->instances));
@@ -87,6 +89,7 @@ ew_graph_tables_fini(struct ew_graph *g)
 	free(g->by_name.slots);
 	free(g->edges.slots);
 	free(g->services);
+	free(g->group_ports);
 	free(g->rules);
 	free(g->instances);
 	free(g->flows);
