@@ -269,8 +269,10 @@ ew_line_server_free(struct ew_line_server *server)
 {
 	if (!server)
 		return;
-	while (server->conns)
-		ew_line_close(server->conns);
+	for (struct ew_line_conn *conn = server->conns, *next; conn; conn = next) {
+		next = conn->next;
+		ew_line_close(conn);
+	}
 	ew_watch_free(server->watch);
 	close(server->fd);
 	(void)unlink(server->path);

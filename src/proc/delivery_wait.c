@@ -24,24 +24,18 @@ bounded(double seconds)
 	return us > (double)WAIT_MAX_US ? WAIT_MAX_US : (int64_t)us;
 }
 
-/* "Wed, 21 Oct 2026 07:28:00 GMT" (RFC 9110 section 5.6.7); obsolete forms are not worth it. */
+/*
+ * "Wed, 21 Oct 2026 07:28:00 GMT" (RFC 9110 section 5.6.7; the obsolete forms are not worth
+ * it). The program never leaves the C locale, so names are English.
+ */
 static int64_t
 from_date(const char *text, int64_t now_us)
 {
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	char month[4] = "";
 	struct tm tm = { 0 };
-	int year = 0;
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 
-	if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT", &tm.tm_mday,
-		month, &year, &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6 ||
-	    strlen(month) != 3)
+	if (!end || *end != '\0')
 		return 0;
-	const char *at = strstr(months, month);
-	if (!at || (at - months) % 3 != 0 || year < 2000 || year > 9999)
-		return 0;
-	tm.tm_mon = (int)((at - months) / 3);
-	tm.tm_year = year - 1900;
 	return bounded((double)((int64_t)timegm(&tm) * 1000000 - now_us) / 1e6);
 }
 

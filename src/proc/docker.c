@@ -112,10 +112,12 @@ cancel_all(struct ew_docker *d)
 	ew_http_cancel(d->session);
 	ew_http_cancel(d->events);
 	d->session = d->events = NULL;
-	while (d->questions) {
-		ew_http_cancel(d->questions->request);
-		docker_answered(d->questions);
+	for (struct docker_question *q = d->questions, *next; q; q = next) {
+		next = q->next;
+		ew_http_cancel(q->request);
+		free(q);
 	}
+	d->questions = d->inspecting = NULL;
 	for (struct docker_network *n = d->networks; n; n = n->hh.next)
 		n->is_asked = n->is_dirty = false;
 	ew_timer_stop(d->list_timer);

@@ -211,7 +211,24 @@ read_labels(struct inventory_reader *r, json_t *json, const char *path,
 	}
 }
 
-/* "8080:80/tcp", or an object with host_address, host_port, port and proto. */
+/* "8080:80/tcp" */
+static bool
+parse_published(const char *text, struct ew_published *p)
+{
+	char *end;
+	const unsigned long host_port = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != ':' || end[1] < '0' ||
+	    end[1] > '9')
+		return false;
+	const unsigned long port = strtoul(end + 1, &end, 10);
+	p->host_port = (uint16_t)host_port;
+	p->port = (uint16_t)port;
+	p->proto = strcmp(end, "/udp") == 0 ? 17 : strcmp(end, "/sctp") == 0 ? 132 : 6;
+	return host_port <= 65535 && port <= 65535 && (*end == '/' || *end == '\0');
+}
+
+/* Text as above, or an object with host_address, host_port, port and proto. */
 static void
 read_published(struct inventory_reader *r, json_t *json, const char *path,
     struct ew_instance_info *info)
@@ -219,21 +236,13 @@ read_published(struct inventory_reader *r, json_t *json, const char *path,
 	struct ew_published p = { .proto = 6 };
 	const char *text = json_string_value(json);
 	char full[INVENTORY_PATH];
-	char proto[8] = "tcp";
-	unsigned host_port = 0, port = 0;
 
 	p.host_addr = ew_addr_v4((const uint8_t[4]){ 0, 0, 0, 0 });
 	if (text) {
-		if (sscanf(text, "%5u:%5u/%7[a-z]", &host_port, &port, proto) < 2 ||
-		    host_port > 65535 || port > 65535) {
+		if (!parse_published(text, &p)) {
 			(void)inventory_fail(r, path, "must be HOST_PORT:PORT/PROTO");
 			return;
 		}
-		p.host_port = (uint16_t)host_port;
-		p.port = (uint16_t)port;
-		p.proto = strcmp(proto, "udp") == 0 ? 17
-		    : strcmp(proto, "sctp") == 0    ? 132
-						    : 6;
 	} else {
 		p.host_port =
 		    (uint16_t)inventory_number(r, json, path, "host_port", 65535);

@@ -165,6 +165,7 @@ static void
 set_runtime(struct ew_outside *o, struct ew_docker **at, const char *name,
     const struct ew_runtime_conf *before, const struct ew_runtime_conf *conf)
 {
+	/* Both live in zeroed memory. NOLINTNEXTLINE(bugprone-suspicious-memory-comparison) */
 	if (*at && before && memcmp(before, conf, sizeof(*conf)) == 0)
 		return;
 	ew_docker_free(*at);
