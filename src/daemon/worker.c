@@ -93,7 +93,6 @@ ew_worker_start(struct ew_worker *worker, struct ew_error *error)
 		return ew_error_set(error, rc, "cannot start a capture thread: %s",
 		    ew_err_text(rc));
 	worker->is_running = true;
-	pthread_setname_np(worker->thread, "capture");
 	return 0;
 }
 

@@ -272,6 +272,8 @@ worker_main(void *context)
 	struct ew_worker *worker = context;
 	bool is_drained = true;
 
+	/* from within: naming another thread writes to /proc, which is locked by now */
+	pthread_setname_np(pthread_self(), "capture");
 	worker->tick = read_clocks();
 	while (!atomic_load(&worker->stop)) {
 		const bool has_source = !atomic_load(&worker->has_failed);
