@@ -19,8 +19,7 @@ def first_packet():
     for number in range(20):
         client = node.namespace(f"c{number}")
         client.attach(made["bridge"], f"10.92.0.{10 + number}/24", f"fd92::{10 + number}/64")
-        client.connect("10.92.0.2", 80)
-        client.connect("fd92::2", 80)
+        assert client.connect("10.92.0.2", 80) == client.connect("fd92::2", 80) == "hello\n"
     wanted = sorted([f"10.92.0.{10 + n}" for n in range(20)] + [f"fd92::{10 + n}" for n in range(20)])
 
     def rows():

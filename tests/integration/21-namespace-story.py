@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The story of 20-docker-story without a container runtime: network namespaces on bridges.
-Nobody tells names, so addresses are the workloads; what is seen and judged is the same."""
+A namespace's own name is its workload; what is seen and judged is the same."""
 
 from live import *
 from live.shop import NamespaceShop, story_settings, wait_learned
@@ -11,7 +11,7 @@ node = Node()
 made = {}
 
 
-@test("without a runtime, addresses are the workloads and their edges are learned")
+@test("without a runtime, namespaces are the workloads and their edges are learned")
 def learns():
     daemon = made["daemon"] = Daemon(story_settings(hook)).start()
     shop = made["shop"] = NamespaceShop(node)

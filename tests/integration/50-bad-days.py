@@ -122,7 +122,7 @@ def no_database():
 def no_daemon():
     done = eastwatch("status", "--config", Daemon(name="nobody").config, check=False)
     assert done.returncode == 3, done
-    one_sentence(done.stderr, "control.sock")
+    one_sentence(done.stderr, "nobody/")
 
 
 @test("an engine that talks nonsense does not stop the watch")

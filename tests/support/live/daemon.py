@@ -91,7 +91,9 @@ class Daemon:
         return Eastwatch(self.config).run(verb, *words, check=check, **options)
 
     def rows(self, verb, *words):
-        """A list verb's rows as dicts."""
+        """A list verb's rows as dicts. A daemon that died would be waited for in vain."""
+        if self.process and not self.process.running():
+            raise SystemExit(f"Bail out! eastwatchd ended with {self.process.popen.returncode}: {self.log_text()[-3000:]}")
         return Eastwatch(self.config).rows(verb, *words)
 
     def follow(self, verb, *words):

@@ -80,8 +80,8 @@ class Namespace:
 
     def serve(self, port, answer="hello"):
         """A TCP service that answers each connection with one line; IPv4 and IPv6."""
-        process = self.start("socat", f"TCP6-LISTEN:{port},ipv6only=0,reuseaddr,fork",
-                             f"SYSTEM:echo {answer}")
+        process = self.start("socat", "-t", "30", f"TCP6-LISTEN:{port},ipv6only=0,reuseaddr,fork",
+                             f"SYSTEM:read line; echo {answer}")
         self.wait_listening(port)
         return process
 
@@ -96,7 +96,7 @@ class Namespace:
                         check=check).stdout
 
     def ping(self, address, check=True):
-        return self.run("ping", "-c1", "-W2", address, check=check).returncode == 0
+        return self.run("busybox", "ping", "-c1", "-W2", address, check=check).returncode == 0
 
     def delete(self):
         run("ip", "netns", "del", self.name)

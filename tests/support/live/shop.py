@@ -122,8 +122,8 @@ class NamespaceShop:
             self.start(part)
 
     def workload(self, part):
-        """Without inventory a private address is its own workload."""
-        return f"ip/{self.address(part, PARTS[part][0][0])}"
+        """A namespace with a name is the workload of that name."""
+        return f"netns/{part}"
 
     def start(self, part):
         def name_of(peer):
