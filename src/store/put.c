@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loop thread's half of the writing door: copy a record of the pipeline into one of the
- * rings, and nothing else. Workloads are told once by name and from then on travel as the
- * process's small ids; instances and networks are told by their owners' calls.
+ * rings, and nothing else. Workloads are told once by name and from then on travel as small
+ * ids of ours; instances and networks are told by their owners' calls and keep theirs.
  */
 #include "store/store.h"
 
@@ -11,11 +11,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "identity/contact.h"
 #include "identity/identity.h"
 #include "store/store_priv.h"
 
+#define WORKLOAD_IDS_MAX (1u << 24)
 #define HEAD(k, record) ((struct rec_head){ .kind = (k), .size = sizeof(record) })
 
 static int64_t
@@ -24,31 +26,80 @@ us(int64_t ns)
 	return ns / EW_NS_PER_US;
 }
 
-/* The process id under which the writer knows this workload; 0 for none. */
+static uint32_t
+tell(struct ew_store *store, const struct ew_workload *workload)
+{
+	struct rec_name r = { .head = HEAD(REC_NAME, r),
+		.id = ++store->last_name,
+		.cls = workload->cls };
+
+	(void)ew_text_copy_bytes(r.name, sizeof(r.name), workload->name,
+	    strnlen(workload->name, sizeof(workload->name)));
+	store_put(store, &store->urgent, &r.head);
+	return r.id;
+}
+
+/*
+ * Workloads that the graph knows from the database only, before identity has seen them,
+ * have no id of their own: they are known by name.
+ */
+static uint32_t
+told_by_name(struct ew_store *store, const struct ew_workload *workload)
+{
+	struct store_names *n = &store->names;
+	const size_t length = strnlen(workload->name, sizeof(workload->name));
+	const uint64_t hash = ew_hash(workload->name, length, 0) | 1;
+
+	if (n->used * 2 >= n->capacity) {
+		const struct store_names old = *n;
+
+		n->capacity = old.capacity ? old.capacity * 2 : 256;
+		n->slots = ew_alloc_array(n->capacity, sizeof(*n->slots));
+		for (size_t i = 0; i < old.capacity; i++) {
+			size_t at = old.slots[i].hash & (n->capacity - 1);
+
+			while (old.slots[i].hash && n->slots[at].hash)
+				at = (at + 1) & (n->capacity - 1);
+			if (old.slots[i].hash)
+				n->slots[at] = old.slots[i];
+		}
+		free(old.slots);
+	}
+	size_t at = hash & (n->capacity - 1);
+
+	/* 63 bits of hash stand for the name: a collision is not expected in this universe. */
+	while (n->slots[at].hash && n->slots[at].hash != hash)
+		at = (at + 1) & (n->capacity - 1);
+	if (!n->slots[at].hash) {
+		n->slots[at].hash = hash;
+		n->slots[at].id = tell(store, workload);
+		n->used++;
+	}
+	return n->slots[at].id;
+}
+
+/* The id under which the writer knows this workload; 0 for none. */
 static uint32_t
 told(struct ew_store *store, const struct ew_workload *workload)
 {
 	if (!workload)
 		return 0;
-	if (workload->id >= store->n_name_sent) {
+	if (workload->id > WORKLOAD_IDS_MAX)
+		return told_by_name(store, workload);
+	if (workload->id >= store->n_name_ids) {
 		const size_t n = ((size_t)workload->id + 1) * 2 + 256;
 
-		store->name_sent = ew_realloc_array(store->name_sent, n, 1);
-		memset(store->name_sent + store->n_name_sent, 0,
-		    n - store->n_name_sent);
-		store->n_name_sent = n;
+		store->name_ids =
+		    ew_realloc_array(store->name_ids, n, sizeof(*store->name_ids));
+		memset(store->name_ids + store->n_name_ids, 0,
+		    (n - store->n_name_ids) * sizeof(*store->name_ids));
+		store->n_name_ids = n;
 	}
-	if (!store->name_sent[workload->id]) {
-		struct rec_name r = { .head = HEAD(REC_NAME, r),
-			.id = workload->id,
-			.cls = workload->cls };
+	uint32_t *id = &store->name_ids[workload->id];
 
-		(void)ew_text_copy_bytes(r.name, sizeof(r.name), workload->name,
-		    strnlen(workload->name, sizeof(workload->name)));
-		store_put(store, &store->urgent, &r.head);
-		store->name_sent[workload->id] = 1;
-	}
-	return workload->id;
+	if (*id == 0)
+		*id = tell(store, workload);
+	return *id;
 }
 
 static void

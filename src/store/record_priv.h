@@ -18,8 +18,8 @@
 
 /*
  * What travels through the rings: a head, then the struct of its kind. Pointers in copied
- * structs mean nothing on the other side; names stand beside them, or, in the records of
- * the second ring, the process's small ids, each told once by a NAME or INSTANCE record.
+ * structs mean nothing on the other side; names stand beside them, or, in small ids, each
+ * told once by a NAME, INSTANCE or NETWORK record.
  */
 enum rec_kind {
 	REC_END = 1, /* closes a group; nothing else */
@@ -54,7 +54,7 @@ struct rec_head {
 	uint32_t size;	     /* of the whole record */
 };
 
-/* Which workload a process id stands for. */
+/* Which workload an id stands for. */
 struct rec_name {
 	struct rec_head head;
 	uint32_t id;

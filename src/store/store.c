@@ -180,7 +180,8 @@ store_free(struct ew_store *store)
 	free(store->instances.db);
 	free(store->networks.db);
 	free(store->addr6);
-	free(store->name_sent);
+	free(store->name_ids);
+	free(store->names.slots);
 	free(store->incident_scratch);
 	free(store->message_scratch);
 	free(store->path);

@@ -93,8 +93,16 @@ struct ew_store {
 
 	/* loop thread's */
 	bool in_group;
-	uint8_t *name_sent; /* by workload id */
-	size_t n_name_sent;
+	uint32_t *name_ids; /* by workload id: ours, 0 not told yet */
+	size_t n_name_ids;
+	uint32_t last_name;
+	struct store_names {
+		struct {
+			uint64_t hash; /* of the name; 0 free */
+			uint32_t id;
+		} * slots;
+		size_t capacity, used;
+	} names;	       /* workloads without an id */
 	bool state_broken;     /* a detector state was lost: the old set stays */
 	int64_t tick_flush_ns; /* not threaded: packet time of the last flush */
 	struct rec_incident *incident_scratch;

@@ -514,6 +514,34 @@ Test(store, adds_up_rollups_to_what_the_edge_says)
 	shelf_fini(&shelf);
 }
 
+Test(store, knows_workloads_without_an_id_by_name)
+{
+	struct shelf shelf;
+	struct ew_workload a, b;
+
+	shelf_init(&shelf, false);
+	shelf_open(&shelf);
+	for (int i = 0; i < 600; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "stub%d", i);
+		shelf_workload(&shelf, &a, name);
+		shelf_workload(&shelf, &b, "other");
+		a.id = b.id = UINT32_MAX;
+		const struct ew_edge e = shelf_edge(&a, &b, 80, i);
+
+		ew_store_edge(shelf.store, &e);
+		ew_store_edge(shelf.store, &e);
+	}
+	cr_assert_eq(ew_store_flush(shelf.store), 0);
+	cr_assert_eq(shelf_int(shelf.path,
+			 "SELECT count(DISTINCT src_workload) FROM v_edges WHERE "
+			 "dst_workload = 'other'"),
+	    600);
+	cr_assert_eq(shelf_int(shelf.path, "SELECT count(*) FROM workload"), 601);
+	shelf_fini(&shelf);
+}
+
 /* --- who ------------------------------------------------------------------------------------- */
 
 Test(store, knows_who_held_an_address_and_when)
