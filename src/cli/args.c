@@ -224,6 +224,27 @@ take_short(struct ew_args *args, int argc, char **argv, int *i, bool *negate)
 	return EW_EXIT_OK;
 }
 
+int
+ew_option_words(int argc, char **argv, int i)
+{
+	const char *arg = argv[i];
+	const struct ew_option *option = NULL;
+	const char *equals = strchr(arg, '=');
+
+	if (arg[0] != '-' || !arg[1])
+		return 0;
+	if (arg[1] == '-')
+		option = find_in(ew_shared_options, ~0U, arg + 2,
+		    equals ? (size_t)(equals - arg) - 2 : strlen(arg + 2));
+	else
+		option = find_in(ew_shared_options, ~0U, arg + 1, 1);
+	if (!option)
+		return 0;
+	/* "-ojson" and "--db=FILE" bring their value along. */
+	const bool has_value = equals || (arg[1] != '-' && arg[2]);
+	return option->arg && !has_value && i + 1 < argc ? 2 : 1;
+}
+
 static int
 check_words(const struct ew_args *args)
 {

@@ -127,9 +127,11 @@ add_row(struct ew_writer *writer, const struct ew_rows *rows, size_t i,
 int
 ew_baseline_status(const struct ew_args *args)
 {
-	struct ew_term term = { .field = "workload" };
-	struct ew_query query = { .view = EW_VIEW_WORKLOADS,
+	const struct ew_term term = { .field = "workload",
+		.value = args->n_words > 1 ? args->words[1] : "*" };
+	const struct ew_query query = { .view = EW_VIEW_WORKLOADS,
 		.terms = &term,
+		.n_terms = 1,
 		.order = "workload" };
 	struct ew_reader *reader = NULL;
 	struct ew_writer_conf conf;
@@ -143,10 +145,6 @@ ew_baseline_status(const struct ew_args *args)
 		return code;
 	const int64_t minimum_s = place.config->learning.minimum_age_ns / EW_NS_PER_S;
 	ew_place_fini(&place);
-	if (args->n_words > 1) {
-		term.value = args->words[1];
-		query.n_terms = 1;
-	}
 	code = ew_open_database(args, &reader);
 	if (!code)
 		code = ew_rows_query(reader, &query, &rows);

@@ -244,9 +244,33 @@ use_utf8(void)
 		setlocale(LC_CTYPE, "C.UTF-8");
 }
 
+#define WORDS_MAX 1024
+/*
+ * People write `eastwatch --db FILE flows` too: shared options before the verb move behind
+ * it. Returns argv, or sorted when there was something to move.
+ */
+static char **
+verb_first(int argc, char **argv, char *sorted[WORDS_MAX])
+{
+	int verb = 1, n = 0, words;
+
+	while (verb < argc && (words = ew_option_words(argc, argv, verb)) > 0)
+		verb += words;
+	if (verb == 1 || verb >= argc || argc >= WORDS_MAX)
+		return argv;
+	sorted[n++] = argv[0];
+	sorted[n++] = argv[verb];
+	for (int i = 1; i < argc; i++)
+		if (i != verb)
+			sorted[n++] = argv[i];
+	sorted[n] = NULL;
+	return sorted;
+}
+
 int
 ew_cli_main(int argc, char **argv)
 {
+	static char *sorted[WORDS_MAX];
 	struct sigaction action = { .sa_handler = on_broken_pipe };
 	int code;
 
@@ -259,6 +283,7 @@ ew_cli_main(int argc, char **argv)
 		overview(stderr);
 		return EW_EXIT_USAGE;
 	}
+	argv = verb_first(argc, argv, sorted);
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "-h") == 0) {
 		code = help(argc - 1, argv + 1);

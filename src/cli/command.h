@@ -106,6 +106,8 @@ bool ew_args_has(const struct ew_args *args, const char *name);
  */
 int ew_args_parse(const struct ew_command *command, int argc, char **argv,
     struct ew_args *ret_args);
+/* How many words the shared option at argv[i] takes; 0 when there is none. */
+int ew_option_words(int argc, char **argv, int i);
 void ew_command_help(const struct ew_command *command);
 
 /*

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Each .c and .h file of this folder has a line here: libew_cli_a_SOURCES += %D%/name.c
 # (then just run make). Unit tests: tests/cli/local.mk. Libraries: the layers in Makefile.am.
+EXTRA_DIST += %D%/README.md
 libew_cli_a_CPPFLAGS = $(AM_CPPFLAGS) -DEW_DEMO_DIR='"$(pkgdatadir)/demo"' -DEW_DEMO_SRCDIR='"$(abs_top_srcdir)/contrib/demo"' $(JANSSON_CFLAGS) $(SMARTCOLS_CFLAGS)
 libew_cli_a_SOURCES =
 libew_cli_a_SOURCES += %D%/args.c

@@ -206,7 +206,6 @@ take(struct ew_list *list, const struct ew_given *given, char **where)
 	const char *name = given->option->name;
 	const char *value = given->value ? given->value : "";
 	int64_t number = 0;
-	int code = EW_EXIT_OK;
 
 	if (!given->option->group)
 		return EW_EXIT_OK; /* the verb's own */
@@ -219,7 +218,8 @@ take(struct ew_list *list, const struct ew_given *given, char **where)
 	if (strcmp(name, "where") == 0)
 		return add_where(list, given, where);
 	if (strcmp(name, "last") == 0) {
-		code = ew_option_number(name, value, 0, 1000000000, &number);
+		const int code = ew_option_number(name, value, 0, 1000000000, &number);
+
 		if (!code)
 			list->query.last = (size_t)number;
 		return code;

@@ -25,7 +25,7 @@ const struct ew_command ew_command_path = {
 	    "time;\n"
 	    "`open` hops never were, but both ends share a network that lets them "
 	    "talk. The\n"
-	    "way with the fewest open hops is shown. Exit code 1 when there is none.",
+	    "way with the fewest open hops is shown.",
 	.examples = "  eastwatch path shop/web pay/db\n"
 		    "  eastwatch path shop/web pay/db -o json\n",
 	.groups = EW_OPTIONS_DB | EW_OPTIONS_OUTPUT,
@@ -81,13 +81,15 @@ show(const struct ew_reach *r, size_t from, size_t to,
 
 	ew_reach_search(r, from, true, steps);
 	if (!steps[to].is_reached || from == to) {
-		code = from == to
-		    ? ew_complain(EW_EXIT_USAGE, "FROM and TO are the same workload")
-		    : ew_complain(EW_EXIT_ERROR,
-			  "no way is known from %s to %s: no used connections and no "
-			  "shared "
-			  "network lead there",
-			  r->nodes[from].name, r->nodes[to].name);
+		code = EW_EXIT_OK;
+		if (from == to)
+			code = ew_complain(EW_EXIT_USAGE,
+			    "FROM and TO are the same workload");
+		else
+			ew_warn("no way is known from %s to %s: no used connections "
+				"and no "
+				"shared network lead there",
+			    r->nodes[from].name, r->nodes[to].name);
 	} else {
 		for (size_t at = to; at != from; at = steps[at].from)
 			way[n++] = at;

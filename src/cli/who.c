@@ -24,9 +24,9 @@ const struct ew_command ew_command_who = {
 	.name = "who",
 	.summary = "say which container and workload holds an address, or held it",
 	.words = "IP",
-	.about = "An address is a lease with a beginning and an end. Exit code 1 when "
-		 "nobody is\n"
-		 "known to have held it then.",
+	.about = "An address is a lease with a beginning and an end. Several rows mean "
+		 "that\n"
+		 "several held it: a shared namespace, or one range on two networks.",
 	.examples = "  eastwatch who 172.18.0.5\n"
 		    "  eastwatch who 172.18.0.5 --at 2h\n"
 		    "  eastwatch who fd00::5 --at 2026-01-01T10:00:00Z -o json\n"
@@ -108,10 +108,9 @@ run(const struct ew_args *args)
 	if (err)
 		code = ew_complain_query(err, &error);
 	else if (p.rows == 0)
-		code = ew_complain(EW_EXIT_ERROR,
-		    "nobody is known to hold %s%s; `eastwatch who %s --history` looks "
-		    "at all "
-		    "times",
+		ew_warn("nobody is known to hold %s%s; `eastwatch who %s --history` "
+			"looks at all "
+			"times",
 		    args->words[0], at ? " at that time" : " now", args->words[0]);
 	code = ew_exit_worse(code, ew_writer_close(p.writer));
 	free(p.columns);

@@ -123,7 +123,7 @@ color_code(const char *name)
 		{ "yellow", "\033[33m" }, { "cyan", "\033[36m" }, { "bold", "\033[1m" },
 		{ "gray", "\033[90m" } };
 
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	for (size_t i = 0; name && i < sizeof(codes) / sizeof(codes[0]); i++)
 		if (strcmp(codes[i].name, name) == 0)
 			return codes[i].code;
 	return "";
