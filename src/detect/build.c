@@ -20,6 +20,7 @@ ew_signal_begin(struct ew_detect *d, struct ew_signal *s, const struct ew_contac
 	const struct ew_flow_event *ev = c->ev;
 
 	ew_signal_begin_workload(d, s, c->src.workload, now);
+	s->ts_ns = ev->ts_ns;
 	s->first_ns = ev->first_ns ? ev->first_ns : ev->ts_ns;
 	s->proto = ev->tuple.proto;
 	s->port = ew_contact_port(c);

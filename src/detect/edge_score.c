@@ -423,11 +423,10 @@ cap_young(const struct ew_edge_case *e, enum ew_edge_role role, int64_t a,
 		}
 		return;
 	}
-	if (e->novelty.src_age_ns < a) {
-		ew_signal_cap(s, YOUNG_CAP,
-		    "the workload is younger than the learning time");
-		s->is_capped = 1;
-	}
+	if (e->novelty.src_age_ns >= a)
+		return;
+	ew_signal_cap(s, YOUNG_CAP, "the workload is younger than the learning time");
+	s->is_capped = 1; /* several such rows are still rows */
 }
 
 void

@@ -90,6 +90,15 @@ learn(void)
 	cr_assert_geq(v.state, EW_WL_PROVISIONAL);
 }
 
+Test(story, an_installation_on_running_workloads_tells_nobody)
+{
+	/* Nothing is starting, nothing is known: every edge to a store is a row, no more. */
+	peace(19, (struct phase){ 0 });
+	cr_assert_eq(d.n_high, 0);
+	cr_assert_eq(d.n_messages, 0);
+	cr_assert_leq(d.last.score, 49);
+}
+
 Test(story, restart_scale_and_redeploy_are_quiet)
 {
 	learn();
