@@ -168,12 +168,18 @@ on_message(void *context, const struct ew_message *message)
 static void
 on_incident(void *context, const struct ew_incident *incident)
 {
-	(void)context;
-	if (incident->tier >= EW_TIER_NOTIFY && incident->opened_ns == incident->updated_ns)
+	struct ew_core *core = context;
+
+	/* A line when a person should look, not one per signal: again only at a higher tier. */
+	if (incident->tier >= EW_TIER_NOTIFY &&
+	    (incident->id != core->logged_incident || incident->tier > core->logged_tier)) {
+		core->logged_incident = incident->id;
+		core->logged_tier = incident->tier;
 		ew_log(EW_LOG_UNUSUAL, "incident",
 		    "%s; `eastwatch explain %016llx` tells why score=%d tier=%s", incident->title,
 		    (unsigned long long)incident->id, incident->score,
 		    ew_tier_name((enum ew_tier)incident->tier));
+	}
 }
 
 /* --- the outside process --------------------------------------------------------------------------- */

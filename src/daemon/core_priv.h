@@ -48,6 +48,8 @@ struct ew_core {
 	struct ew_sandbox_report sandbox;
 	struct ew_wall started;
 	int64_t started_ticks;
+	uint64_t logged_incident;
+	uint8_t logged_tier;
 	bool is_stopping;
 	int exit_code;
 	struct ew_error *error;
