@@ -39,7 +39,7 @@ struct ew_flow_timeouts {
 };
 
 struct ew_flow_conf {
-	uint32_t max_flows; /* 176 bytes each; default 262,144 */
+	uint32_t max_flows; /* 200 bytes each with index; default 262,144 */
 	uint32_t events;    /* EW_FLOW_KIND_BIT of the kinds the sink wants */
 	uint64_t
 	    seed;   /* of the hash: ew_hash_seed() live; flow ids do not depend on it */

@@ -120,11 +120,14 @@ _Static_assert(sizeof(struct flow_cold) == 48, "flow_cold grew");
 
 struct flow_rare {
 	uint64_t parent_id;
-	uint16_t vlan[2];
+	uint32_t vlan_outer : 12;
+	uint32_t vlan_inner : 12;
+	/* NOTE(compromise): of end 0 and 1; stop at 11, so that Zeek's 100th W is not written. */
+	uint32_t zero_window_0 : 4;
+	uint32_t zero_window_1 : 4;
 	uint16_t retransmitted[2]; /* by end; stop at 65535 */
-	uint16_t zero_window[2];
-	uint32_t pad;
 };
+_Static_assert(sizeof(struct flow_rare) == 16, "1 M flows must fit into 192 MiB");
 
 struct flow_turns {
 	uint32_t run_bytes;

@@ -150,8 +150,9 @@ table_key(const struct ew_addr *src, uint16_t sport, const struct ew_addr *dst,
 uint32_t
 table_find(const struct ew_flow_table *table, const struct flow_key *key)
 {
-	return index_find(&table->index, table->flows, index_hash(&table->index, key),
-	    key);
+	const uint32_t where = index_where(index_hash(&table->index, key));
+
+	return index_find(&table->index, table->flows, where, key);
 }
 
 static uint32_t
@@ -370,8 +371,8 @@ open_flow(struct ew_flow_table *table, const struct ew_packet *packet,
 		struct flow_rare *rare = table_rare(table, slot);
 
 		rare->parent_id = parent_id;
-		rare->vlan[0] = packet->vlan[0];
-		rare->vlan[1] = packet->vlan[1];
+		rare->vlan_outer = packet->vlan[0] & 0xfff;
+		rare->vlan_inner = packet->vlan[1] & 0xfff;
 	}
 	if (table->turns)
 		memset(&table->turns[slot], 0, sizeof(table->turns[slot]));

@@ -240,7 +240,16 @@ note_window(struct segment *s)
 	if (s->p->window != 0 || (s->p->tcp_flags & EW_TCP_RST) ||
 	    side_state(s->to) == TCP_CLOSED || side_state(s->from) == TCP_RESET)
 		return;
-	note_scaled(s, 'W', &table_rare(s->table, s->slot)->zero_window[s->end]);
+	struct flow_rare *rare = table_rare(s->table, s->slot);
+	uint16_t count = s->end ? rare->zero_window_1 : rare->zero_window_0;
+
+	if (count > 10)
+		return;
+	note_scaled(s, 'W', &count);
+	if (s->end)
+		rare->zero_window_1 = count & 15;
+	else
+		rare->zero_window_0 = count & 15;
 }
 
 /* Zeek's init_peer and update_ack_seq: what this segment says of the other end's bytes. */

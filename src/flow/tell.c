@@ -204,8 +204,8 @@ tell_fill(struct ew_flow_table *table, uint32_t slot, struct ew_flow_event *ev)
 		const struct flow_rare *rare = &table->rare[slot];
 
 		ev->parent_id = rare->parent_id;
-		ev->vlan[0] = rare->vlan[0];
-		ev->vlan[1] = rare->vlan[1];
+		ev->vlan[0] = rare->vlan_outer;
+		ev->vlan[1] = rare->vlan_inner;
 	} else {
 		ev->parent_id = 0;
 		ev->vlan[0] = 0;

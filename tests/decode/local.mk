@@ -4,3 +4,8 @@
 tests_decode_check_decode_CPPFLAGS = $(test_cppflags)
 tests_decode_check_decode_LDADD = $(test_ldadd) $(decode_ldadd)
 tests_decode_check_decode_SOURCES =
+tests_decode_check_decode_SOURCES += %D%/test_layers.c
+tests_decode_check_decode_SOURCES += %D%/test_tunnels.c
+tests_decode_check_decode_SOURCES += %D%/test_fragments.c
+tests_decode_check_decode_SOURCES += %D%/test_notes.c
+tests_decode_check_decode_SOURCES += %D%/harness.h

@@ -4,3 +4,12 @@
 tests_flow_check_flow_CPPFLAGS = $(test_cppflags) $(XXHASH_CFLAGS) $(CRYPTO_CFLAGS)
 tests_flow_check_flow_LDADD = $(test_ldadd) $(flow_ldadd)
 tests_flow_check_flow_SOURCES =
+tests_flow_check_flow_SOURCES += %D%/test_tcp.c
+tests_flow_check_flow_SOURCES += %D%/test_events.c
+tests_flow_check_flow_SOURCES += %D%/test_datagram.c
+tests_flow_check_flow_SOURCES += %D%/harness.h
+tests_flow_check_flow_SOURCES += %D%/test_points.c
+tests_flow_check_flow_SOURCES += %D%/test_table.c
+tests_flow_check_flow_SOURCES += %D%/test_text.c
+tests_flow_check_flow_SOURCES += %D%/test_agree.c
+EXTRA_DIST += tests/data/traces

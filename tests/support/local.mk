@@ -5,3 +5,4 @@ libew_test_a_CPPFLAGS = $(test_cppflags) $(SQLITE_CFLAGS) $(PCAP_CFLAGS)
 libew_test_a_SOURCES =
 libew_test_a_SOURCES += %D%/leaks.c
 libew_test_a_SOURCES += %D%/http_server.c %D%/http_server.h
+libew_test_a_SOURCES += %D%/packet.c %D%/packet.h
