@@ -565,8 +565,10 @@ control_close(void *state)
 	struct control *c = state;
 
 	ew_line_server_free(c->server);
-	while (c->pending)
-		pending_free(c->pending);
+	for (struct pending *p = c->pending, *next; p; p = next) {
+		next = p->next;
+		pending_free(p);
+	}
 	free(c);
 }
 

@@ -174,10 +174,9 @@ make_request(struct ew_client *client, const char *verb, const char *arguments)
 		(void)json_object_set_new(request, "verb", json_string(verb));
 		char *text = json_dumps(request, JSON_COMPACT);
 		if (text) {
-			const size_t length = strlen(text);
-			line = ew_alloc(length + 2);
-			memcpy(line, text, length);
-			line[length] = '\n';
+			const size_t size = strlen(text) + sizeof("\n");
+			line = ew_alloc(size);
+			(void)snprintf(line, size, "%s\n", text);
 		}
 		free(text);
 	}

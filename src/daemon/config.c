@@ -139,7 +139,7 @@ find_node(const struct config_reader *r, const yaml_node_t *root, const char *ke
 }
 
 static int
-read_root(struct config_reader *r, const yaml_node_t *root)
+read_root(const struct config_reader *r, const yaml_node_t *root)
 {
 	struct config_fill fill = { .keys = config_keys,
 		.n_keys = config_n_keys,
@@ -157,7 +157,7 @@ read_root(struct config_reader *r, const yaml_node_t *root)
 		if (strcmp(config_keys[i].name, "learning.minimum_age") == 0 &&
 		    !fill.seen[i] && r->config->learning.quick)
 			r->config->learning.minimum_age_ns = 3600 * EW_NS_PER_S;
-	if (config_check(r->config, &key, why) < 0)
+	if (root && config_check(r->config, &key, why) < 0)
 		return config_fail(r, find_node(r, root, key), "%s %s", key, why);
 	return 0;
 }
@@ -174,24 +174,24 @@ syntax_error(const struct config_reader *r, const yaml_parser_t *parser)
 
 /* One document: read it. A second one is a mistake. */
 static int
-read_document(struct config_reader *r, yaml_parser_t *parser)
+read_document(const struct config_reader *r, yaml_parser_t *parser)
 {
-	yaml_document_t document, second;
-	int code;
+	struct config_reader with = *r;
+	yaml_document_t document;
 
 	if (!yaml_parser_load(parser, &document))
 		return syntax_error(r, parser);
-	r->document = &document;
-	code = read_root(r, yaml_document_get_root_node(&document));
+	with.document = &document;
+	int code = read_root(&with, yaml_document_get_root_node(&document));
 	yaml_document_delete(&document);
 	if (code < 0)
 		return code;
-	if (!yaml_parser_load(parser, &second))
+	if (!yaml_parser_load(parser, &document))
 		return syntax_error(r, parser);
-	const yaml_node_t *more = yaml_document_get_root_node(&second);
+	const yaml_node_t *more = yaml_document_get_root_node(&document);
 	if (more)
 		code = config_fail(r, more, "a second document begins here; keep one");
-	yaml_document_delete(&second);
+	yaml_document_delete(&document);
 	return code;
 }
 

@@ -240,7 +240,7 @@ read_sensitive(const struct config_reader *r, const yaml_node_t *node, const cha
 		if (code < 0)
 			break;
 		const yaml_node_t *value = config_node(r, pair->value);
-		const char *port;
+		const char *port = "";
 		code = config_pair_key(r, node, pair, &port);
 		if (code < 0)
 			return code;
@@ -271,7 +271,7 @@ read_options(const struct config_reader *r, const yaml_node_t *node, const char 
 	for (EACH_PAIR(pair, node)) {
 		const yaml_node_t *value = config_node(r, pair->value);
 		const uint32_t i = config->detection.n_options;
-		const char *option;
+		const char *option = "";
 		code = config_pair_key(r, node, pair, &option);
 		if (code < 0)
 			return code;
@@ -303,7 +303,7 @@ read_detectors(const struct config_reader *r, const yaml_node_t *node, const cha
 	if (code < 0)
 		return code;
 	for (EACH_PAIR(pair, node)) {
-		const char *detector;
+		const char *detector = "";
 		code = config_pair_key(r, node, pair, &detector);
 		if (code == 0)
 			code =
@@ -323,7 +323,7 @@ read_webhook_pair(const struct config_reader *r, struct config_fill *fill,
 	const yaml_node_t *value = config_node(r, pair->value);
 	struct ew_webhook_conf *hook = fill->base;
 	char why[CONFIG_WHY];
-	const char *word;
+	const char *word = "";
 	size_t i = 0;
 	const int code = config_pair_key(r, mapping, pair, &word);
 

@@ -93,7 +93,7 @@ render(const struct ew_webhook_conf *conf, const struct ew_message *m,
 	for (char *p = part.text; p && *p; p++)
 		if (*p == '\n')
 			*p = ';';
-	if (part.length) {
+	if (part.text && part.length) {
 		add_pair(text, "cs2Label", "targets", 32);
 		add_pair(text, "cs2", part.text, 400);
 	}

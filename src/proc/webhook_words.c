@@ -54,37 +54,54 @@ is_control(uint32_t c)
 	    c == 0xfeff || c == 0x061c || c == 0xad;
 }
 
+/* What stands for a character that means something in this markup; NULL: itself. */
+static const char *
+entity_of(enum ew_webhook_markup markup, uint32_t c)
+{
+	static const struct {
+		enum ew_webhook_markup markup;
+		uint32_t c;
+		const char *text;
+	} entities[] = {
+		{ EW_MARKUP_SLACK, '&', "&amp;" },
+		{ EW_MARKUP_SLACK, '<', "&lt;" },
+		{ EW_MARKUP_SLACK, '>', "&gt;" },
+		{ EW_MARKUP_HTML, '&', "&amp;" },
+		{ EW_MARKUP_HTML, '<', "&lt;" },
+		{ EW_MARKUP_HTML, '>', "&gt;" },
+		{ EW_MARKUP_HTML, '"', "&quot;" },
+		{ EW_MARKUP_QUOTES, '<', "\xe2\x80\xb9" },
+		{ EW_MARKUP_QUOTES, '>', "\xe2\x80\xba" },
+	};
+
+	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++)
+		if (entities[i].markup == markup && entities[i].c == c)
+			return entities[i].text;
+	return c == 0xfffd ? "\xef\xbf\xbd" : NULL;
+}
+
 static void
 add_char(struct ew_text *text, enum ew_webhook_markup markup, uint32_t c,
     const char *bytes, size_t size)
 {
-	const bool is_entity = markup == EW_MARKUP_SLACK || markup == EW_MARKUP_HTML;
+	const char *entity = entity_of(markup, c);
 
 	if (is_control(c)) {
 		if (c == '\n' || c == '\t')
 			ew_text_add(text, " ");
-	} else if (is_entity && c == '&') {
-		ew_text_add(text, "&amp;");
-	} else if (is_entity && c == '<') {
-		ew_text_add(text, "&lt;");
-	} else if (is_entity && c == '>') {
-		ew_text_add(text, "&gt;");
-	} else if (markup == EW_MARKUP_HTML && c == '"') {
-		ew_text_add(text, "&quot;");
-	} else if (markup == EW_MARKUP_QUOTES && (c == '<' || c == '>')) {
-		ew_text_add(text, c == '<' ? "\xe2\x80\xb9" : "\xe2\x80\xba");
-	} else if (c == 0xfffd) {
-		ew_text_add(text, "\xef\xbf\xbd");
-	} else {
-		if (markup == EW_MARKUP_MARKDOWN && c < 0x80 &&
-		    strchr("\\`*_~|[]<>", (int)c))
-			ew_text_add(text, "\\");
-		ew_text_add_bytes(text, bytes, size);
-		/* A mention or an automatic link does not survive a gap nobody sees. */
-		if (markup != EW_MARKUP_PLAIN &&
-		    (c == '@' || (c == ':' && bytes[1] == '/' && bytes[2] == '/')))
-			ew_text_add(text, ZERO_WIDTH_SPACE);
+		return;
 	}
+	if (entity) {
+		ew_text_add(text, entity);
+		return;
+	}
+	if (markup == EW_MARKUP_MARKDOWN && c < 0x80 && strchr("\\`*_~|[]<>", (int)c))
+		ew_text_add(text, "\\");
+	ew_text_add_bytes(text, bytes, size);
+	/* A mention or an automatic link does not survive a gap nobody sees. */
+	if (markup != EW_MARKUP_PLAIN &&
+	    (c == '@' || (c == ':' && bytes[1] == '/' && bytes[2] == '/')))
+		ew_text_add(text, ZERO_WIDTH_SPACE);
 }
 
 void
