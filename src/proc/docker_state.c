@@ -10,15 +10,22 @@
 #include "base/alloc.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "io/loop.h"
 #include "proc/docker_priv.h"
 
 #define INSTANCES_MAX 20000
+/* Core does not keep up: give it time before everything is told again. */
+#define RESEND_DELAY_NS (2 * EW_NS_PER_S)
 
 void
 docker_tell(struct ew_docker *d, enum ew_proc_type type, const void *record)
 {
-	if (d->send(d->context, type, record) == EW_ERR_LIMIT)
-		d->needs_resend = true; /* the next list tells everything again */
+	if (d->send(d->context, type, record) == EW_ERR_LIMIT) {
+		/* The next list tells everything again. */
+		d->needs_resend = true;
+		if (d->status.is_connected && !d->session)
+			ew_timer_start(d->list_timer, RESEND_DELAY_NS);
+	}
 }
 
 void

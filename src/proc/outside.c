@@ -174,9 +174,31 @@ set_runtime(struct ew_outside *o, struct ew_docker **at, const char *name,
 		*at = ew_docker_new(o->loop, o->http, name, conf, send_to_core, o);
 }
 
+/* A secret that cannot be read is told now, not when the first alert has to wait for it. */
+static void
+check_secrets(const struct ew_outside_conf *conf)
+{
+	char text[1024];
+
+	for (uint32_t i = 0; i < conf->n_webhooks; i++) {
+		const char *const paths[] = { conf->webhooks[i].url_file,
+			conf->webhooks[i].secret_file };
+		for (size_t k = 0; k < 2; k++) {
+			struct ew_error error = { .code = 0 };
+			if (paths[k][0] &&
+			    ew_webhook_secret(paths[k], text, sizeof(text), &error) < 0)
+				ew_log(EW_LOG_BROKEN, "webhook",
+				    "%s: %s; messages to it wait",
+				    conf->webhooks[i].name, error.text);
+			explicit_bzero(text, sizeof(text));
+		}
+	}
+}
+
 static void
 apply(struct ew_outside *o, const struct ew_outside_conf *before)
 {
+	check_secrets(&o->conf);
 	ew_delivery_configure(o->delivery, o->conf.webhooks, o->conf.n_webhooks);
 	set_runtime(o, &o->docker, "docker", before ? &before->docker : NULL,
 	    &o->conf.docker);
