@@ -75,6 +75,7 @@ ew_alert_reconfigure(struct ew_alert *alert, const struct ew_alert_conf *conf)
 	alert->conf = *conf;
 	alert->conf.max_open = max_open;
 	alert->next_digest_ns = 0;
+	alert->next_ns = 0;
 }
 
 #define COUNTER(field, unit_, is_gauge_, meaning_)                           \
@@ -171,6 +172,11 @@ start_digest(struct ew_alert *a, struct ew_mono now)
 static void
 advance(struct ew_alert *a, struct ew_mono now)
 {
+	/* Most calls find nothing due: the walk over all incidents is for the others. */
+	if (a->next_ns && now.ns < a->next_ns) {
+		a->last_tick_ns = now.ns;
+		return;
+	}
 	start_digest(a, now);
 	for (;;) {
 		int64_t next = ew_message_next(a);
@@ -184,8 +190,10 @@ advance(struct ew_alert *a, struct ew_mono now)
 				who = a->open[i];
 			}
 		}
-		if (next > now.ns)
+		if (next > now.ns) {
+			a->next_ns = next;
 			break;
+		}
 		/* A deadline may lie before the last tick when records were loaded late. */
 		if (next < a->last_tick_ns)
 			next = a->last_tick_ns;
@@ -211,6 +219,7 @@ ew_alert_feed(struct ew_alert *alert, const struct ew_signal *signal,
     struct ew_mono now)
 {
 	advance(alert, now);
+	alert->next_ns = 0;
 	struct incident *inc = ew_incident_of_signal(alert, signal, now);
 
 	if (!inc)
@@ -268,6 +277,7 @@ ew_alert_decide(struct ew_alert *alert, uint64_t incident_id, enum ew_decision d
 	if (!inc)
 		return -ENOENT;
 	inc->pub.decision = (uint8_t)decision;
+	alert->next_ns = 0;
 	switch (decision) {
 	case EW_DECISION_ACCEPTED:
 		ew_incident_close(alert, inc, now);
@@ -290,6 +300,7 @@ ew_alert_accept_edge(struct ew_alert *alert, const struct ew_workload *src,
     const struct ew_workload *dst, uint8_t proto, uint16_t port, struct ew_mono now)
 {
 	advance(alert, now);
+	alert->next_ns = 0;
 	uint64_t s = ew_alert_hash(src->name), d = ew_alert_hash(dst->name);
 
 	for (uint32_t i = 0; i < alert->n_open;) {
@@ -365,6 +376,7 @@ ew_alert_load(struct ew_alert *alert, const struct ew_incident *incident)
 	inc->tell_score = incident->score;
 	inc->sources[inc->n_sources++] = ew_alert_hash(inc->pub.src->name);
 	alert->open[alert->n_open++] = inc;
+	alert->next_ns = 0;
 	alert->counters.open = alert->n_open;
 	return 0;
 }
@@ -378,6 +390,8 @@ ew_alert_load_signal(struct ew_alert *alert, uint64_t incident_id,
 	if (!inc)
 		return -ENOENT;
 	int64_t updated = inc->pub.updated_ns;
+
+	alert->next_ns = 0;
 
 	ew_incident_add(alert, inc, signal, (struct ew_mono){ signal->ts_ns });
 	inc->pub.updated_ns = updated;

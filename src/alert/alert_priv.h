@@ -66,6 +66,7 @@ struct sent {
 	int64_t ts_ns;
 	uint64_t signature;
 	uint8_t tier;
+	bool is_listed; /* in a storm: told, but no message of its own */
 };
 
 struct alert_counters {
@@ -86,6 +87,7 @@ struct ew_alert {
 	uint32_t n_digest_lines, more_digest;
 	char digest[EW_MESSAGE_LINES][160];
 	int64_t last_tick_ns;
+	int64_t next_ns; /* nothing is due before; 0: look again */
 };
 
 uint64_t ew_alert_hash(const char *text);

@@ -71,7 +71,8 @@ sent_within(const struct ew_alert *a, int64_t since_ns)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < SENT_MAX; i++)
-		n += a->sent[i].ts_ns > since_ns && a->sent[i].ts_ns != 0;
+		n += a->sent[i].ts_ns > since_ns && a->sent[i].ts_ns != 0 &&
+		    !a->sent[i].is_listed;
 	return n;
 }
 
@@ -89,13 +90,14 @@ is_repeat(const struct ew_alert *a, const struct incident *inc, struct ew_mono n
 }
 
 static void
-remember_sent(struct ew_alert *a, uint64_t signature, enum ew_tier tier,
+remember_sent(struct ew_alert *a, uint64_t signature, enum ew_tier tier, bool is_listed,
     struct ew_mono now)
 {
 	a->sent[a->n_sent++ % SENT_MAX] = (struct sent){
 		.ts_ns = now.ns,
 		.signature = signature,
 		.tier = (uint8_t)tier,
+		.is_listed = is_listed,
 	};
 }
 
@@ -234,7 +236,7 @@ send_incident(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 	write_message(a, inc, now, &m);
 	mark_told(inc, now);
 	inc->pub.messages_sent++;
-	remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier, now);
+	remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier, false, now);
 	a->counters.messages++;
 	a->counters.updates += m.kind == EW_MSG_UPDATED;
 	if (a->sink.message)
@@ -281,8 +283,8 @@ send_storm(struct ew_alert *a, struct ew_mono now)
 		if (m.n_lines < EW_MESSAGE_LINES)
 			write_line(inc, m.lines[m.n_lines++]);
 		mark_told(inc, now);
-		remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier,
-		    (struct ew_mono){ 1 });
+		remember_sent(a, inc->signature, (enum ew_tier)inc->sent_tier, true,
+		    now);
 		inc->pub.messages_sent++;
 		ew_incident_changed(a, inc, NULL);
 		n++;
@@ -296,7 +298,7 @@ send_storm(struct ew_alert *a, struct ew_mono now)
 	snprintf(m.title, sizeof(m.title),
 	    "storm: %u more incidents on %.60s within an hour, listed once", n,
 	    a->conf.node);
-	remember_sent(a, 0, (enum ew_tier)m.tier, now);
+	remember_sent(a, 0, (enum ew_tier)m.tier, false, now);
 	a->counters.storms++;
 	a->counters.messages++;
 	if (a->sink.message)

@@ -483,6 +483,8 @@ ew_edge_signal(struct ew_detect *d, const struct ew_contact *c,
 	if (s.score < 30 || s.score < t->score)
 		return; /* log; and a rescore only raises */
 	ew_detect_emit(d, &s, t, now);
+	if (j->edge)
+		ew_graph_scored(d->graph, j->edge, s.score);
 	if (s.in_change_window)
 		ew_edge_hold(d, &s);
 }

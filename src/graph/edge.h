@@ -79,11 +79,11 @@ struct ew_edge {
 
 enum ew_edge_flag {
 	EW_EDGE_F_STARTUP_ONLY = 1 << 0, /* never seen outside a startup phase */
-	EW_EDGE_F_SUSPECT =
-	    1 << 1, /* quarantined while learning: for `baseline review` */
-	EW_EDGE_F_SENSITIVE = 1 << 2, /* control plane or remote admin (3.13) */
-	EW_EDGE_F_UNRESOLVED = 1
-	    << 3, /* address without DNS answer, disciplined source */
+	EW_EDGE_F_SUSPECT = 1 << 1,	 /* quarantined: for `baseline review` */
+	EW_EDGE_F_SENSITIVE = 1 << 2,	 /* control plane or remote admin (3.13) */
+	EW_EDGE_F_UNRESOLVED = 1 << 3,	 /* no DNS answer, disciplined source */
+	EW_EDGE_F_HIGH = 1 << 4,	 /* scored 50 or more once (4.5) */
+	EW_EDGE_F_CHANGE = 1 << 5,	 /* seen in a change window */
 };
 
 const char *ew_edge_status_name(enum ew_edge_status status);

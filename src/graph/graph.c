@@ -251,6 +251,12 @@ find_general(const struct ew_graph *g, uint32_t src, uint32_t dst, uint8_t proto
 {
 	uint32_t ref = ew_graph_edge_find(g, src, dst, proto, EW_PORT_ANY);
 
+	if (!ref && g->any_external &&
+	    node_at(g, dst)->workload->cls == EW_PEER_EXTERNAL) {
+		ref = ew_graph_edge_find(g, src, g->any_external, proto, port);
+		if (ref && edge_at(g, ref)->edge.status != EW_EDGE_BASELINE)
+			ref = NONE;
+	}
 	if (ref || port < 1024)
 		return ref;
 	if (ew_sensitive_lookup(NULL, proto, port, false).cls != EW_SENS_NONE)

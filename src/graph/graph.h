@@ -195,6 +195,8 @@ void ew_graph_freeze(struct ew_graph *graph, struct ew_workload *workload, bool 
 /* 4.4(b): a source with a scan, spoof, canary or relay signal teaches nothing by itself. */
 void ew_graph_quarantine(struct ew_graph *graph, struct ew_workload *workload,
     struct ew_mono now);
+/* An edge got this score: from 50 on it is never accepted by itself (4.5). */
+void ew_graph_scored(struct ew_graph *graph, struct ew_edge *edge, int score);
 /* Quarantine one edge (sensitive target). */
 void ew_graph_quarantine_edge(struct ew_graph *graph, struct ew_edge *edge);
 /* Addresses of DNS servers: contacts to their port 53 are not judged. */

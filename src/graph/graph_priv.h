@@ -119,7 +119,7 @@ struct ew_graph {
 	struct graph_counters counters;
 
 	struct node **nodes; /* 1.. n_nodes */
-	uint32_t n_nodes, cap_nodes;
+	uint32_t n_nodes, cap_nodes, n_external, any_external;
 	uint32_t *by_id; /* workload id -> node, for ids below n_by_id */
 	uint32_t n_by_id;
 	struct index_table by_name;
@@ -197,6 +197,8 @@ uint32_t ew_graph_node_of(struct ew_graph *g, struct ew_workload *w,
 uint32_t ew_graph_node_find(const struct ew_graph *g, const struct ew_workload *w);
 uint32_t ew_graph_node_by_name(const struct ew_graph *g, const char *name);
 uint32_t ew_graph_node_stub(struct ew_graph *g, const char *name, struct ew_mono now);
+/* The node "external", which stands for all outside networks. */
+uint32_t ew_graph_any_external(struct ew_graph *g, struct ew_mono now);
 uint32_t ew_graph_edge_find(const struct ew_graph *g, uint32_t src, uint32_t dst,
     uint8_t proto, uint16_t port);
 uint32_t ew_graph_edge_add(struct ew_graph *g, uint32_t src, uint32_t dst,
@@ -242,4 +244,6 @@ void ew_graph_run_ended(struct ew_graph *g, uint32_t index,
 /* The rule that decides about a new edge; NULL none. */
 const struct ew_decision_record *ew_graph_rule_for(const struct ew_graph *g,
     const char *src, const char *dst, uint8_t proto, uint16_t port, struct ew_mono now);
+/* Rule 4.5: may this candidate be accepted by itself? Then it is. */
+void ew_graph_auto_accept(struct ew_graph *g, uint32_t ref, struct ew_mono now);
 void ew_graph_rules_expire(struct ew_graph *g, struct ew_mono now);

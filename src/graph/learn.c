@@ -25,6 +25,7 @@
 #define PROTO_UDP 17
 /* A replica that votes; resolved contacts to call a workload DNS-disciplined. Ours. */
 #define DISCIPLINE_MIN_CONTACTS 20u
+#define EXTERNAL_NETWORKS 20u /* 4.7 */
 
 bool
 ew_graph_is_learning(const struct node *n)
@@ -274,6 +275,45 @@ general_edge(struct ew_graph *g, const struct edge_slot *e, struct ew_mono now)
 	return dyn;
 }
 
+/*
+ * 4.7: after 20 distinct outside networks on one port the outside is one peer (content
+ * networks, package mirrors): the edge to "external" stands for all of them.
+ */
+static uint32_t
+external_edge(struct ew_graph *g, const struct edge_slot *e, struct ew_mono now)
+{
+	uint32_t networks = 0;
+	uint32_t any = NONE;
+
+	if (e->edge.dst->cls != EW_PEER_EXTERNAL || !may_learn(g, e))
+		return NONE;
+	for (uint32_t i = node_at(g, e->node[OUT])->first[OUT]; i;
+	     i = edge_at(g, i)->next[OUT]) {
+		const struct edge_slot *o = edge_at(g, i);
+
+		networks += o->edge.dst->cls == EW_PEER_EXTERNAL &&
+		    o->edge.established_ns && o->edge.port == e->edge.port &&
+		    o->edge.proto == e->edge.proto;
+	}
+	if (networks < EXTERNAL_NETWORKS || !(any = ew_graph_any_external(g, now)) ||
+	    any == e->node[IN])
+		return NONE;
+	uint32_t ref =
+	    ew_graph_edge_find(g, e->node[OUT], any, e->edge.proto, e->edge.port);
+
+	if (!ref)
+		ref = ew_graph_edge_add(g, e->node[OUT], any, e->edge.proto,
+		    e->edge.port);
+	if (!ref)
+		return NONE;
+	struct ew_edge *x = &edge_at(g, ref)->edge;
+
+	x->first_ns = x->first_ns ? x->first_ns : now.ns;
+	x->last_ns = now.ns;
+	x->established_ns = x->established_ns ? x->established_ns : now.ns;
+	return ref;
+}
+
 static void
 learn(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mono now)
 {
@@ -388,6 +428,8 @@ seen_edge(struct ew_graph *g, uint32_t ref, const struct ew_contact *c,
 	}
 	uint64_t key = c->src.instance ? ew_graph_instance_key(g, c->src.instance) : 1;
 
+	if (c->src.in_change_window || c->dst.in_change_window)
+		e->edge.flags |= EW_EDGE_F_CHANGE;
 	mark_replica(e, key);
 	mark_phase(g, e, c, key);
 	if (is_new_slot) {
@@ -412,6 +454,10 @@ seen(struct ew_graph *g, uint32_t ref, const struct ew_contact *c, struct ew_mon
 
 	if (dyn)
 		seen_edge(g, dyn, c, now);
+	uint32_t outside = external_edge(g, edge_at(g, ref), now);
+
+	if (outside)
+		seen_edge(g, outside, c, now);
 }
 
 static bool

@@ -417,3 +417,12 @@ ew_graph_quarantine_edge(struct ew_graph *graph, struct ew_edge *edge)
 	graph->counters.quarantined++;
 	ew_graph_set_status(graph, edge->ref, EW_EDGE_QUARANTINED, EW_ORIGIN_LEARNED);
 }
+
+void
+ew_graph_scored(struct ew_graph *graph, struct ew_edge *edge, int score)
+{
+	if (score < 50 || (edge->flags & EW_EDGE_F_HIGH))
+		return;
+	edge->flags |= EW_EDGE_F_HIGH;
+	ew_graph_edge_dirty(graph, edge->ref);
+}

@@ -244,6 +244,43 @@ decision_id(const struct ew_graph *g, const struct ew_decision_record *d)
 	return (h & INT64_MAX) | 1;
 }
 
+void
+ew_graph_auto_accept(struct ew_graph *g, uint32_t ref, struct ew_mono now)
+{
+	struct edge_slot *e = edge_at(g, ref);
+	const struct node *n = node_at(g, e->node[OUT]);
+	const uint8_t never = EW_EDGE_F_HIGH | EW_EDGE_F_SUSPECT | EW_EDGE_F_SENSITIVE |
+	    EW_EDGE_F_UNRESOLVED;
+	bool is_shared = e->edge.replicas >= 2 || (e->edge.flags & EW_EDGE_F_CHANGE);
+	bool is_old = e->edge.established_ns &&
+	    now.ns - e->edge.established_ns >= g->conf.auto_accept_ns;
+
+	/* 4.5: three days, two instances or a release, under 50, no incident, no quarantine. */
+	if (!is_old || !is_shared || (e->edge.flags & never) ||
+	    __builtin_popcount(e->edge.days) < 3 || n->frozen || n->is_quarantined ||
+	    n->is_locked)
+		return;
+	struct ew_decision_record d = {
+		.at_ns = now.ns,
+		.action = EW_ACT_AUTO,
+		.edges = 1,
+		.pattern = { .port = e->edge.port, .proto = e->edge.proto },
+		.who = "eastwatch",
+		.why = "seen on three days by several instances, never scored 50",
+	};
+
+	(void)ew_text_copy(d.pattern.src, sizeof(d.pattern.src),
+	    name_of(g, e->node[OUT]));
+	(void)ew_text_copy(d.pattern.dst, sizeof(d.pattern.dst),
+	    name_of(g, e->node[IN]));
+	d.id = decision_id(g, &d);
+	e->edge.decision_id = d.id;
+	ew_graph_set_status(g, ref, EW_EDGE_BASELINE, EW_ORIGIN_AUTO);
+	ew_graph_discovered(g, ref, now);
+	if (g->sink.decision)
+		g->sink.decision(g->sink.context, &d);
+}
+
 int
 ew_graph_decide(struct ew_graph *graph, struct ew_decision_record *decision,
     struct ew_mono now, struct ew_error *error)

@@ -217,6 +217,8 @@ age_edge(struct ew_graph *g, uint32_t ref, struct ew_mono now)
 		ew_graph_edge_forget(g, ref);
 		return;
 	}
+	if (g->conf.auto_accept_ns && e->edge.status == EW_EDGE_CANDIDATE)
+		ew_graph_auto_accept(g, ref, now);
 	if (unseen >= dormant && e->edge.status == EW_EDGE_BASELINE)
 		ew_graph_set_status(g, ref, EW_EDGE_DORMANT,
 		    (enum ew_edge_origin)e->edge.origin);

@@ -177,6 +177,7 @@ node_add(struct ew_graph *g, struct ew_workload *take_workload, struct ew_mono n
 	g->nodes[++g->n_nodes] = n;
 	name_insert(g, g->n_nodes);
 	name_grow(g);
+	g->n_external += take_workload->cls == EW_PEER_EXTERNAL;
 	g->counters.workloads = g->n_nodes;
 	ew_graph_node_dirty(g, g->n_nodes);
 	return g->n_nodes;
@@ -219,7 +220,11 @@ ew_graph_node_of(struct ew_graph *g, struct ew_workload *w, struct ew_mono now)
 	index = ew_graph_node_by_name(g, w->name);
 	if (index && g->nodes[index]->workload != w)
 		node_bind(g, index, w);
-	else if (!index)
+	/* Clients from everywhere must not use up the table: a quarter of it, then one name. */
+	if (!index && w->cls == EW_PEER_EXTERNAL &&
+	    g->n_external >= g->conf.max_workloads / 4)
+		return ew_graph_any_external(g, now);
+	if (!index)
 		index = node_add(g, ew_workload_get(w), now);
 	if (index)
 		remember_id(g, w->id, index);
@@ -244,6 +249,17 @@ ew_graph_node_stub(struct ew_graph *g, const char *name, struct ew_mono now)
 	if (index)
 		g->nodes[index]->is_stub = true;
 	return index;
+}
+
+uint32_t
+ew_graph_any_external(struct ew_graph *g, struct ew_mono now)
+{
+	if (!g->any_external) {
+		g->any_external = ew_graph_node_stub(g, "external", now);
+		if (g->any_external)
+			g->nodes[g->any_external]->workload->cls = EW_PEER_EXTERNAL;
+	}
+	return g->any_external;
 }
 
 void

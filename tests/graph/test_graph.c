@@ -529,3 +529,122 @@ Test(graph, a_full_table_counts_what_it_refuses)
 			refused += ew_counter_value(&set, i);
 	cr_assert_gt(refused, 10);
 }
+
+/* --- automatic acceptance, the outside ------------------------------------------------------- */
+
+static unsigned n_decisions;
+
+static void
+count_decision(void *context, const struct ew_decision_record *d)
+{
+	(void)context;
+	n_decisions += d->action == EW_ACT_AUTO;
+}
+
+static void
+visit_days(int days, uint32_t instances)
+{
+	struct act a;
+	struct ew_judgement j;
+
+	for (int i = 0; i < days; i++) {
+		for (uint32_t k = 0; k < instances; k++) {
+			world_flow(&w, &a, web, cache, 9999);
+			a.c.src.instance += k;
+			world_event(&w, &a, EW_FLOW_ESTABLISHED);
+			ew_graph_feed(w.graph, &a.c, w.now, &j);
+		}
+		w.now.ns += DAY;
+		ew_graph_tick(w.graph, w.now);
+	}
+}
+
+static void
+with_auto_accept(int64_t after)
+{
+	const struct ew_graph_sink sink = { .decision = count_decision };
+	const struct habit habits[] = { { web, api, 8080 }, { api, db, 5432 } };
+	struct ew_graph_conf conf;
+
+	ew_graph_free(w.graph);
+	ew_graph_conf_default(&conf);
+	conf.auto_accept_ns = after;
+	w.graph = ew_graph_new(&conf, &sink);
+	n_decisions = 0;
+	world_live(&w, habits, 2, 2 * DAY, 5 * MINUTE);
+}
+
+Test(graph, accepts_by_itself_only_when_asked_to)
+{
+	with_auto_accept(0);
+	visit_days(6, 2);
+	cr_assert_neq(first_verdict(web, cache, 9999), EW_VERDICT_KNOWN);
+}
+
+Test(graph, accepts_by_itself_what_two_instances_show_on_three_days)
+{
+	with_auto_accept(2 * DAY);
+	visit_days(6, 2);
+	cr_assert_eq(first_verdict(web, cache, 9999), EW_VERDICT_KNOWN);
+	cr_assert_eq(ew_graph_find(w.graph, web, cache, 6, 9999)->origin,
+	    EW_ORIGIN_AUTO);
+	cr_assert_eq(n_decisions, 1);
+}
+
+Test(graph, does_not_accept_what_one_instance_alone_shows)
+{
+	with_auto_accept(2 * DAY);
+	visit_days(6, 1);
+	cr_assert_neq(first_verdict(web, cache, 9999), EW_VERDICT_KNOWN);
+}
+
+Test(graph, does_not_accept_what_once_scored_fifty)
+{
+	with_auto_accept(2 * DAY);
+	visit_days(1, 2);
+	ew_graph_scored(w.graph, ew_graph_find(w.graph, web, cache, 6, 9999), 50);
+	visit_days(6, 2);
+	cr_assert_neq(first_verdict(web, cache, 9999), EW_VERDICT_KNOWN);
+}
+
+Test(graph, twenty_outside_networks_are_one_outside)
+{
+	struct ew_workload *nets[26];
+	char name[40];
+
+	for (int i = 0; i < 26; i++) {
+		snprintf(name, sizeof(name), "external/203.%d.0.0/16", i);
+		nets[i] = world_peer(&w, name, EW_PEER_EXTERNAL);
+	}
+	for (int i = 0; i < 24; i++) {
+		world_talk(&w, web, nets[i], 443);
+		w.now.ns += HOUR;
+	}
+	w.now.ns += 7 * HOUR;
+	world_talk(&w, web, nets[24], 443);
+	cr_assert_eq(first_verdict(web, nets[25], 443), EW_VERDICT_KNOWN);
+	cr_assert_neq(first_verdict(web, nets[25], 22), EW_VERDICT_KNOWN);
+}
+
+Test(graph, clients_from_everywhere_do_not_fill_the_table)
+{
+	struct ew_graph_conf conf;
+	struct ew_workload client = { .cls = EW_PEER_EXTERNAL, .references = 2 };
+
+	ew_graph_free(w.graph);
+	ew_graph_conf_default(&conf);
+	conf.max_workloads = 64;
+	w.graph = ew_graph_new(&conf, NULL);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct ew_workload *x = calloc(1, sizeof(*x));
+
+		*x = client;
+		x->references = 1;
+		x->id = 1000 + i;
+		snprintf(x->name, sizeof(x->name), "external/10.%u.0.0/16", i);
+		world_talk(&w, x, web, 443);
+		ew_workload_put(x);
+	}
+	world_talk(&w, web, api, 8080);
+	cr_assert_not_null(ew_graph_find(w.graph, web, api, 6, 8080));
+}
