@@ -30,10 +30,9 @@ def latency():
     services = [engine.compose("fleet", f"s{n}", 1, "sh", "-c", loop, network="shop_back") for n in range(COUNT)]
     names = {f"compose/fleet/s{n}" for n in range(COUNT)}
 
-    def grown():
-        ages = {w["workload"]: w["age_s"] for w in daemon.rows("workloads")}
-        return all(ages.get(name, 0) > 2 * AGE_S for name in names)
-    wait_until("the services to be of age", grown, limit=180, every=0.5)
+    known = lambda: names <= {e["src_workload"] for e in daemon.rows("edges", "--status", "baseline")}
+    wait_until("the services' edges in the baseline", known, limit=180, every=0.5)
+    time.sleep(2 * AGE_S)  # of age, so that something new is news
     address = shop.address("db")
     delays = []
     with sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True) as db:
