@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/place.h"
+#include "cli/siem.h"
 
 #define FOLLOW_MS 250
 #define COLUMNS_MAX 128
@@ -298,6 +299,10 @@ show_row(void *context, const char *const *names, const struct ew_value *values,
 		n = COLUMNS_MAX;
 	if (s->list->follow && was_seen(s, values, n))
 		return 0;
+	if (s->list->siem) {
+		ew_siem_print(s->list->siem, s->list->output.out, names, values, n);
+		return ferror(s->list->output.out) ? 1 : 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		const size_t at = s->order[i];
 
@@ -335,7 +340,11 @@ show_gap(void *context, const char *const *names, const struct ew_value *values,
 	    ew_clock_text(ew_number_of(names, values, n, "from_us"), false, from),
 	    ew_clock_text(ew_number_of(names, values, n, "to_us"), false, to),
 	    ew_text_of(names, values, n, "cause", number));
-	ew_writer_note(s->writer, json.text, text.text);
+	/* The forms of other systems have no place for a gap. */
+	if (s->list->siem)
+		ew_warn("%s", text.text);
+	else
+		ew_writer_note(s->writer, json.text, text.text);
 	ew_text_fini(&json);
 	ew_text_fini(&text);
 	free(columns);

@@ -8,6 +8,7 @@
 #include "store/reader.h"
 
 struct ew_args;
+struct ew_siem;
 
 /* What the shared options of a list say. */
 struct ew_list {
@@ -16,6 +17,8 @@ struct ew_list {
 	struct ew_term terms[EW_TERMS_MAX];
 	char *group_text; /* owns what query.group points into */
 	char *where_text; /* owns what --where terms point into */
+	const struct ew_siem
+	    *siem; /* flows: one of other systems' forms instead; else NULL */
 	bool follow;
 	bool strict;
 	bool exit_code;

@@ -3,8 +3,11 @@
 """The command as a whole, on a small database that `fixture` writes: what every verb prints
 in every form, what it refuses and with which exit code, and that no name does harm."""
 
+import base64
 import csv
+import hashlib
 import io
+import ipaddress
 import json
 import os
 import re
@@ -250,6 +253,58 @@ def keys():
 def columns():
     assert "SRC IP" in ew("flows", "-o", "wide").out and "SRC IP" not in ew("flows").out
     assert ew("flows").out.splitlines()[1:] == ew("flows", "--no-headers").out.splitlines()
+
+
+def community_id(src, dst, sport, dport, proto):
+    """Community ID v1 after its specification (seed 0), by hand."""
+    ends = sorted([(ipaddress.ip_address(src).packed, sport), (ipaddress.ip_address(dst).packed, dport)])
+    data = struct.pack("!H", 0) + ends[0][0] + ends[1][0] + struct.pack("!BBHH", proto, 0, ends[0][1], ends[1][1])
+    return "1:" + base64.b64encode(hashlib.sha1(data).digest()).decode()
+
+
+@test("flows speak ECS, OCSF, EVE, Zeek and CEF, each after its own schema")
+def siem():
+    cid = community_id("172.19.0.3", "172.19.0.2", 44101, 22, 6)
+    one = ("--port", "22")
+    assert rows("flows", *one)[0]["community_id"] == cid
+
+    def line(form):
+        done = ew("flows", *one, "-o", form)
+        assert done.returncode == 0, done.err
+        return done.out.splitlines()[-1]
+    ecs = json.loads(line("ecs"))
+    assert ecs["@timestamp"] == "2026-01-10T11:58:10.000000Z" and ecs["ecs"]["version"] == "8.11.0"
+    assert ecs["event"]["duration"] == 10**9 and ecs["event"]["type"] == ["connection", "end"]
+    assert ecs["network"] == {"transport": "tcp", "iana_number": "6", "type": "ipv4", "direction": "internal",
+                              "community_id": cid, "bytes": 0}
+    assert ecs["source"]["ip"] == "172.19.0.3" and ecs["destination"]["port"] == 22
+    assert ecs["eastwatch"]["verdict"] == "novel" and ecs["eastwatch"]["dst_workload"] == "pay/db"
+    ocsf = json.loads(line("ocsf"))
+    assert (ocsf["class_uid"], ocsf["category_uid"], ocsf["activity_id"], ocsf["type_uid"]) == (4001, 4, 5, 400105)
+    assert ocsf["status_id"] == 2 and ocsf["time"] == 1768046290000
+    assert ocsf["connection_info"]["direction_id"] == 3 and ocsf["connection_info"]["community_uid"] == cid
+    assert ocsf["metadata"]["version"] == "1.3.0" and ocsf["dst_endpoint"]["container"]["uid"].startswith("9a9")
+    eve = json.loads(line("eve"))
+    assert eve["event_type"] == "flow" and eve["proto"] == "TCP" and eve["dest_port"] == 22
+    assert eve["timestamp"] == "2026-01-10T11:58:10.000000+0000" and eve["flow"]["state"] == "closed"
+    zeek = ew("flows", *one, "-o", "zeek").out.splitlines()
+    fields = zeek[-3].split("\t")[1:]
+    assert zeek[-3].startswith("#fields\t") and zeek[-2].startswith("#types\t")
+    assert len(fields) == len(zeek[-2].split("\t")) - 1 == len(zeek[-1].split("\t"))
+    conn = dict(zip(fields, zeek[-1].split("\t")))
+    assert (conn["ts"], conn["duration"]) == ("1768046289.000000", "1.000000")
+    assert (conn["conn_state"], conn["history"], conn["orig_pkts"]) == ("REJ", "Sr", "-")
+    assert conn["community_id"] == cid and conn["id.resp_p"] == "22"
+    cef = line("cef")
+    assert cef.startswith("CEF:0|eastwatch|eastwatchd|") and cef.split("|")[6] == "3"
+    assert " src=172.19.0.3 " in cef and " cs2=pay/db " in cef and cid.replace("=", "\\=") in cef
+    assert " c6a2=fd00:18::2 " in ew("flows", "--ip", "fd00::/8", "-o", "cef").out
+    fails(2, "flows", "-o", "ecs", "--by", "proto", says="--by")
+    for form in ("ecs", "ocsf", "eve", "zeek", "cef"):
+        done = ew("flows", "-o", form, db="hostile.db")
+        assert done.returncode == 0 and len(done.out.splitlines()) == (15 if form == "zeek" else 8)
+        harmless(done.out, allow="\t" if form == "zeek" else "")
+        assert ew("flows", "-o", form, "--exit-code").returncode == 5
 
 
 # --- questions ---------------------------------------------------------------------------------
@@ -630,7 +685,7 @@ def completion():
     def complete(*words):
         return ew("__complete", *words, db=None).out.split()
     assert "flows" in complete("fl") and "--from-workload" in complete("flows", "--from-w")
-    assert complete("flows", "-o", "j") == ["json"] and complete("flows", "--output=c") == ["--output=csv"]
+    assert complete("flows", "-o", "j") == ["json"] and complete("edges", "--output=c") == ["--output=csv"]
     assert "src_workload" in complete("flows", "--by", "src_w")
     assert "shop/web" in complete("flows", "--db", path("plain.db"), "--workload", "shop/")
     assert complete("incidents", "--state", "") == ["open", "closed"]
