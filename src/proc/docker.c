@@ -3,7 +3,7 @@
  * What a Docker Engine (or Podman's service) runs, told to core.
  *
  * A session: /version (its API range decides how paths are written), then /events is opened,
- * then containers and networks are listed, then core is told that the inventory is complete.
+ * then networks and containers are listed, then core is told that the inventory is complete.
  * Events since a second before the session are asked for, so that nothing falls between the
  * two. While the session lives, events keep the picture and a list each minute puts right
  * what they missed. When it breaks (the events stream ends, an answer makes no sense) it is
@@ -37,13 +37,13 @@
 #define API_MOST 52
 #define LINE_MAX_BYTES ((size_t)512 << 10)
 #define LIST_MAX_BYTES ((size_t)64 << 20)
+#define LIST_AGAIN_NS EW_NS_PER_S
 #define LIST_PERIOD_NS (60 * EW_NS_PER_S)
 #define INSPECT_DELAY_NS (3 * EW_NS_PER_S)
 #define INSPECT_TRIES 3
 #define ABSENT_PERIOD_NS (2 * EW_NS_PER_S)
 
 static void begin_session(void *context);
-static void list_networks(struct ew_docker *d);
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -336,21 +336,26 @@ on_events_end(void *context, const struct ew_http_answer *answer)
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-static void
-on_networks(void *context, const struct ew_http_answer *answer)
+/*
+ * An engine may fail a list while a container comes or goes (Podman 4 does, with status 500):
+ * the stream of events is still good, so only the list is asked for again.
+ */
+static bool
+is_list(struct ew_docker *d, const struct ew_http_answer *answer, const char *what)
 {
-	struct ew_docker *d = context;
-
 	d->session = NULL;
-	if (!is_good(d, answer, "/networks"))
-		return;
-	for (struct docker_network *n = d->networks; n; n = n->hh.next)
-		n->is_listed = false;
-	if (ew_docker_parse_networks(answer->body, answer->body_size, docker_on_network,
-		NULL, d) < 0) {
-		nonsense(d, "/networks");
-		return;
-	}
+	if (answer->code || answer->status < 500 || d->failures > 3)
+		return is_good(d, answer, what);
+	d->failures++;
+	d->status.errors++;
+	ew_timer_start(d->list_timer, LIST_AGAIN_NS);
+	return false;
+}
+
+/* Both lists are in: the picture is complete. */
+static void
+end_list(struct ew_docker *d)
+{
 	docker_forget_unlisted(d);
 	d->failures = 0;
 	d->status.sentence[0] = '\0';
@@ -372,27 +377,36 @@ on_containers(void *context, const struct ew_http_answer *answer)
 {
 	struct ew_docker *d = context;
 
-	d->session = NULL;
-	if (!is_good(d, answer, "/containers/json"))
+	if (!is_list(d, answer, "/containers/json"))
 		return;
 	for (struct docker_instance *i = d->instances; i; i = i->hh.next)
 		i->is_listed = false;
 	if (ew_docker_parse_list(answer->body, answer->body_size, d->status.name,
-		docker_on_listed, d) < 0) {
+		docker_on_listed, d) < 0)
 		nonsense(d, "/containers/json");
-		return;
-	}
-	list_networks(d);
+	else
+		end_list(d);
 }
 
+/* Networks come first: Podman's containers name theirs, and core wants the id. */
 static void
-list_networks(struct ew_docker *d)
+on_networks(void *context, const struct ew_http_answer *answer)
 {
-	d->session = ask(d, "/networks", NULL, on_networks, d);
+	struct ew_docker *d = context;
+
+	if (!is_list(d, answer, "/networks"))
+		return;
+	for (struct docker_network *n = d->networks; n; n = n->hh.next)
+		n->is_listed = false;
+	if (ew_docker_parse_networks(answer->body, answer->body_size, docker_on_network,
+		NULL, d) < 0)
+		nonsense(d, "/networks");
+	else /* without a filter: what runs, paused and restarting ones included */
+		d->session = ask(d, "/containers/json", NULL, on_containers, d);
 }
 
 static void
-list_containers(void *context)
+begin_list(void *context)
 {
 	struct ew_docker *d = context;
 
@@ -401,12 +415,7 @@ list_containers(void *context)
 	if (d->needs_resend)
 		docker_forget_what_core_knows(d);
 	d->listed_ns = ew_ticks_ns();
-	/* filters={"status":["running","paused","restarting"]} */
-	d->session = ask(d,
-	    "/containers/"
-	    "json?filters=%7B%22status%22%3A%5B%22running%22%2C%22paused%22%2C"
-	    "%22restarting%22%5D%7D",
-	    NULL, on_containers, d);
+	d->session = ask(d, "/networks", NULL, on_networks, d);
 }
 
 static void
@@ -451,7 +460,7 @@ on_version(void *context, const struct ew_http_answer *answer)
 	ew_log(EW_LOG_DEBUG, "runtime", "%s %s, API %s", d->status.name,
 	    d->status.version, d->status.api);
 	open_events(d);
-	list_containers(d);
+	begin_list(d);
 }
 
 static void
@@ -486,7 +495,7 @@ ew_docker_new(struct ew_loop *loop, struct ew_http *http, const char *name,
 	(void)ew_text_copy(d->status.name, sizeof(d->status.name), name);
 	ew_text_init(&d->line, LINE_MAX_BYTES);
 	d->session_timer = ew_timer_new(loop, begin_session, d);
-	d->list_timer = ew_timer_new(loop, list_containers, d);
+	d->list_timer = ew_timer_new(loop, begin_list, d);
 	d->inspect_timer = ew_timer_new(loop, inspect_next, d);
 	ew_timer_start(d->session_timer, 0);
 	return d;

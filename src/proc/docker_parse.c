@@ -180,7 +180,7 @@ ew_docker_parse_event(const char *text, size_t size, const char *runtime,
     struct ew_docker_event *ret_event)
 {
 	static const char *const not_labels[] = { "name", "image", "exitCode", "signal",
-		"oldName", "execID", "execDuration", "containerExitCode",
+		"oldName", "execID", "execDuration", "containerExitCode", "podId",
 		"health_status", NULL };
 	json_t *json = load(text, size);
 	json_t *actor = json_object_get(json, "Actor");
@@ -334,12 +334,16 @@ read_bridge(const json_t *network, struct ew_network_info *info)
 {
 	const json_t *options = json_object_get(network, "Options");
 	const char *bridge = text_of(options, "com.docker.network.bridge.name");
+	/* Podman names its IPAM driver here, and its bridges podman0, podman1 ...: no guess. */
+	const bool is_podman =
+	    text_of(json_object_get(json_object_get(network, "IPAM"), "Options"),
+		"driver")[0] != '\0';
 
 	if (!bridge[0])
 		bridge = text_of(network, "network_interface"); /* Podman */
 	if (bridge[0])
 		COPY(info->bridge, bridge);
-	else if (strcmp(text_of(network, "Driver"), "bridge") == 0 &&
+	else if (strcmp(text_of(network, "Driver"), "bridge") == 0 && !is_podman &&
 	    strlen(info->id) >= 12)
 		(void)snprintf(info->bridge, sizeof(info->bridge), "br-%.12s",
 		    info->id);

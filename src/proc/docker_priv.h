@@ -31,6 +31,7 @@ struct docker_instance {
 
 struct docker_network {
 	char id[EW_NETWORK_ID_MAX];
+	char name[EW_NETWORK_NAME_MAX];
 	uint8_t *bytes;
 	size_t size;
 	bool is_listed, is_told;

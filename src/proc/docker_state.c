@@ -48,6 +48,21 @@ compare_ifaces(const void *a, const void *b)
 	    ((const struct ew_instance_iface *)b)->network);
 }
 
+/* Podman's containers name their networks; core knows them by id. */
+static void
+name_to_id(const struct ew_docker *d, struct ew_instance_iface *iface)
+{
+	struct docker_network *n;
+
+	HASH_FIND_STR(d->networks, iface->network, n);
+	if (n)
+		return;
+	for (n = d->networks; n; n = n->hh.next)
+		if (strcmp(n->name, iface->network) == 0)
+			(void)ew_text_copy(iface->network, sizeof(iface->network),
+			    n->id);
+}
+
 /* Remember and send, unless core has just that. */
 void
 docker_tell_instance(struct ew_docker *d, struct docker_instance *i,
@@ -55,6 +70,8 @@ docker_tell_instance(struct ew_docker *d, struct docker_instance *i,
 {
 	size_t size;
 
+	for (unsigned k = 0; k < info->n_ifaces; k++)
+		name_to_id(d, &info->ifaces[k]);
 	qsort(info->ifaces, info->n_ifaces, sizeof(info->ifaces[0]), compare_ifaces);
 	if (ew_proc_encode(EW_PROC_INSTANCE, info, d->bytes, sizeof(d->bytes), &size) <
 	    0)
@@ -231,6 +248,7 @@ docker_on_network(void *context, const struct ew_network_info *info)
 		HASH_ADD_STR(d->networks, id, n);
 	}
 	n->is_listed = true;
+	(void)ew_text_copy(n->name, sizeof(n->name), info->name);
 	if (ew_proc_encode(EW_PROC_NETWORK, info, d->bytes, sizeof(d->bytes), &size) <
 		0 ||
 	    (n->is_told && size == n->size && memcmp(d->bytes, n->bytes, size) == 0))

@@ -274,3 +274,38 @@ Test(docker_parse, the_version_says_the_range_and_whether_it_is_podman)
 	cr_expect_not(v.is_podman);
 	free(text);
 }
+
+/* As Podman 4.3.1 answers: its containers name their network, its bridges are its secret. */
+Test(docker_parse, podman_names_networks_and_hides_bridges)
+{
+	static const char list[] =
+	    "[{\"Id\":\"6d8a209169b6\",\"Names\":[\"/p1\"],\"Image\":\"\",\"Ports\":[],"
+	    "\"Labels\":{\"a\":\"b\"},\"State\":\"running\",\"NetworkSettings\":{"
+	    "\"Networks\":{"
+	    "\"podnet\":{\"NetworkID\":\"podnet\",\"EndpointID\":\"\",\"Gateway\":\"10."
+	    "99.7.1\","
+	    "\"IPAddress\":\"10.99.7.4\",\"MacAddress\":\"6e:76:78:42:01:90\"}}},"
+	    "\"Config\":null}]";
+	static const char networks[] =
+	    "[{\"Name\":\"podnet\",\"Id\":"
+	    "\"a9b010f787ddacd015248c8af80acaf10653cbff75d0a27683a09869"
+	    "bc28b4f6\",\"Driver\":\"bridge\",\"IPAM\":{\"Driver\":\"default\","
+	    "\"Options\":{"
+	    "\"driver\":\"host-local\"},\"Config\":[{\"Subnet\":\"10.99.7.0/"
+	    "24\",\"Gateway\":"
+	    "\"10.99.7.1\"}]},\"Internal\":false,\"Containers\":{},\"Options\":{},"
+	    "\"Labels\":{}}]";
+	struct seen *seen = calloc(1, sizeof(*seen));
+
+	cr_assert_eq(ew_docker_parse_list(list, strlen(list), "podman", on_info, seen),
+	    0);
+	cr_assert_eq(seen->n, 1);
+	cr_expect_str_eq(seen->info[0].ifaces[0].network, "podnet");
+	cr_expect_str_eq(addr_text(&seen->info[0].ifaces[0].addrs[0]), "10.99.7.4");
+	cr_assert_eq(ew_docker_parse_networks(networks, strlen(networks), on_network,
+			 NULL, seen),
+	    0);
+	cr_expect_str_eq(seen->network[0].bridge, "");
+	cr_expect_str_eq(seen->network[0].name, "podnet");
+	free(seen);
+}
