@@ -43,3 +43,15 @@ TESTS += %D%/replay-corpus.sh
 %D%/replay-corpus.log: $(fuzz_programs)
 EXTRA_DIST += %D%/replay-corpus.sh %D%/corpus
 dist_noinst_SCRIPTS += %D%/run
+fuzz_programs += %D%/fuzz_decode
+tests_fuzz_fuzz_decode_SOURCES = %D%/fuzz_decode.c
+tests_fuzz_fuzz_decode_LDADD = $(fuzz_ldadd) $(decode_ldadd)
+fuzz_programs += %D%/fuzz_notes
+tests_fuzz_fuzz_notes_SOURCES = %D%/fuzz_notes.c
+tests_fuzz_fuzz_notes_LDADD = $(fuzz_ldadd) $(decode_ldadd)
+fuzz_programs += %D%/fuzz_fragments
+tests_fuzz_fuzz_fragments_SOURCES = %D%/fuzz_fragments.c
+tests_fuzz_fuzz_fragments_LDADD = $(fuzz_ldadd) $(decode_ldadd)
+fuzz_programs += %D%/fuzz_flow
+tests_fuzz_fuzz_flow_SOURCES = %D%/fuzz_flow.c
+tests_fuzz_fuzz_flow_LDADD = $(fuzz_ldadd) $(flow_ldadd)
