@@ -364,6 +364,15 @@ say_evidence(const struct ew_contact *c, const struct ew_edge_case *e,
 		ew_signal_evidence(s,
 		    "baseline: has spoken to %u services in %s, none new since",
 		    n->services, age);
+	char expected[300] = "";
+	for (uint8_t i = 0; i < n->n_expected; i++) {
+		size_t used = strlen(expected);
+
+		(void)snprintf(expected + used, sizeof(expected) - used, "%s%.60s:%u",
+		    used ? ", " : "", n->expected[i]->dst->name, n->expected[i]->port);
+	}
+	ew_signal_evidence(s, "expected: %s",
+	    expected[0] ? expected : "nothing outbound");
 	if (n->replicas > 1)
 		ew_signal_evidence(s, "replicas: %u of %u show it", n->replicas_with,
 		    n->replicas);

@@ -84,7 +84,11 @@ new_workload_on_lifecycle(struct ew_detect *d, void *state,
 	bool is_workload = life->workload && life->workload->cls == EW_PEER_WORKLOAD;
 	if (life->kind != EW_LIFE_WORKLOAD_NEW || !is_workload)
 		return;
-	if (st->is_ready)
+	/* After a restart identity may call new what the database knows: its age says so. */
+	struct ew_workload_view view;
+	bool is_known =
+	    ew_graph_view(d->graph, life->workload, now, &view) && view.age_ns > 0;
+	if (st->is_ready && !is_known)
 		judge(d, st, life->workload, now);
 	st->all++;
 	st->managed += life->workload->is_managed;

@@ -127,7 +127,9 @@ struct ew_novelty {
 	int64_t dormant_ns;	    /* how long unseen, with is_dormant */
 	/* In-edges of src active in the last 60 s: how somebody may have come in. */
 	const struct ew_edge *entries[EW_NOVELTY_ENTRIES];
-	uint8_t n_entries;
+	/* What src usually talks to: its busiest baseline out-edges. */
+	const struct ew_edge *expected[EW_NOVELTY_ENTRIES];
+	uint8_t n_entries, n_expected;
 	uint8_t
 	    is_callback; /* dst sent to src in the last 10 min: src answers by a new edge */
 	uint8_t

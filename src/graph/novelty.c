@@ -91,7 +91,10 @@ static void
 find_entries(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mono now,
     struct ew_novelty *ret)
 {
-	for (uint32_t i = node_at(g, src)->first[IN]; i; i = edge_at(g, i)->next[IN]) {
+	uint32_t walked = 0;
+
+	for (uint32_t i = node_at(g, src)->first[IN];
+	     i && walked++ < MAX_CLIENTS_WALKED; i = edge_at(g, i)->next[IN]) {
 		const struct edge_slot *e = edge_at(g, i);
 		int64_t ago = now.ns - e->edge.last_ns;
 
@@ -109,6 +112,31 @@ find_entries(const struct ew_graph *g, uint32_t src, uint32_t dst, struct ew_mon
 
 		ret->is_pair_recent |= e->node[IN] == dst && e->edge.established_ns &&
 		    now.ns - e->edge.last_ns <= DAY_NS;
+	}
+}
+
+static void
+find_expected(const struct ew_graph *g, uint32_t src, struct ew_novelty *ret)
+{
+	for (uint32_t i = node_at(g, src)->first[OUT]; i;
+	     i = edge_at(g, i)->next[OUT]) {
+		const struct edge_slot *e = edge_at(g, i);
+		uint8_t at = ret->n_expected;
+
+		if (!e->in_service)
+			continue;
+		while (
+		    at > 0 && ret->expected[at - 1]->connections < e->edge.connections)
+			at--;
+		if (at == EW_NOVELTY_ENTRIES)
+			continue;
+		uint8_t last = ret->n_expected < EW_NOVELTY_ENTRIES
+		    ? ret->n_expected
+		    : EW_NOVELTY_ENTRIES - 1;
+		memmove(&ret->expected[at + 1], &ret->expected[at],
+		    (size_t)(last - at) * sizeof(ret->expected[0]));
+		ret->expected[at] = &e->edge;
+		ret->n_expected = last + 1;
 	}
 }
 
@@ -174,6 +202,7 @@ ew_graph_novelty(struct ew_graph *graph, const struct ew_contact *contact,
 	};
 	count_peers(graph, contact, src, dst, port, ret_novelty);
 	find_entries(graph, src, dst, now, ret_novelty);
+	find_expected(graph, src, ret_novelty);
 }
 
 static bool

@@ -308,7 +308,7 @@ insert_edge(struct ew_graph *g, const char *src, const char *dst,
 		node_at(g, s)->seen++;
 		node_at(g, d)->seen++;
 	}
-	if (!edge->established_ns)
+	if (!edge->established_ns && edge->status == EW_EDGE_CANDIDATE)
 		node_at(g, s)->failed_candidates++;
 	/* Takes the counts from candidate to what the record says. */
 	ew_graph_set_status(g, ref, (enum ew_edge_status)edge->status,
@@ -354,11 +354,13 @@ ew_graph_import_workload(struct ew_graph *graph,
 	fill_node(n, record);
 	n->state = EW_WL_PROVISIONAL;
 	n->anchor_ns = now.ns;
-	n->was_there = true;
 	if (n->age_base_ns < a)
 		n->age_base_ns = a;
 	if (!n->learned_age_ns)
 		n->learned_age_ns = n->age_base_ns;
+	/* What it knows was observed elsewhere: this is no cold installation (9.1). */
+	if (n->age_base_ns > graph->observed_base_ns)
+		graph->observed_base_ns = n->age_base_ns;
 	return 0;
 }
 
@@ -376,6 +378,8 @@ ew_graph_import_edge(struct ew_graph *graph, const char *src, const char *dst,
 		copy.first_ns = now.ns;
 	if (!copy.last_ns)
 		copy.last_ns = now.ns;
+	if (!copy.established_ns && copy.status == EW_EDGE_BASELINE)
+		copy.established_ns = copy.first_ns;
 	return insert_edge(graph, src, dst, &copy, now, false, &ref);
 }
 

@@ -60,6 +60,16 @@ Test(detectors, options_are_set_by_name_within_their_range)
 	cr_assert_eq(ew_detect_conf_set(&conf, "scan", "nothing", 1), -ENOENT);
 }
 
+Test(detectors, keep_little_state)
+{
+	size_t sum = 0;
+
+	for (int i = 0; ew_detectors[i]; i++)
+		sum += ew_detectors[i]->state_size;
+	/* Besides: 4,096 walks of 1.4 KiB and 8,192 tracks of 56 bytes. P1: 64 MiB in all. */
+	cr_assert_leq(sum, 8u << 20, "%zu", sum);
+}
+
 /* --- new-edge ---------------------------------------------------------------------------------- */
 
 TestSuite(new_edge, .init = setup, .fini = teardown);

@@ -648,3 +648,50 @@ Test(graph, clients_from_everywhere_do_not_fill_the_table)
 	world_talk(&w, web, api, 8080);
 	cr_assert_not_null(ew_graph_find(w.graph, web, api, 6, 8080));
 }
+
+static void
+import_workload(void *context, const struct ew_workload_record *r)
+{
+	(void)context;
+	cr_assert_eq(ew_graph_import_workload(target, r, w.now), 0);
+}
+
+static void
+import_edge(void *context, const struct ew_edge *e)
+{
+	struct ew_edge plain = { .proto = e->proto,
+		.port = e->port,
+		.status = e->status };
+
+	(void)context;
+	cr_assert_eq(ew_graph_import_edge(target, e->src->name, e->dst->name, &plain,
+			 w.now),
+	    0);
+}
+
+Test(graph, an_imported_baseline_is_no_cold_installation)
+{
+	const struct habit habits[] = { { web, api, 8080 }, { api, db, 5432 } };
+	struct ew_graph_conf conf;
+	struct act a;
+	struct ew_judgement j;
+	struct ew_novelty n;
+
+	world_live(&w, habits, 2, 10 * DAY, HOUR);
+	ew_graph_conf_default(&conf);
+	target = ew_graph_new(&conf, NULL);
+	ew_graph_each_workload(w.graph, w.now, import_workload, NULL);
+	ew_graph_each_edge(w.graph, import_edge, NULL);
+	ew_graph_free(w.graph);
+	w.graph = target;
+	cr_assert_eq(first_verdict(web, api, 8080), EW_VERDICT_KNOWN);
+	world_flow(&w, &a, web, db, 5432);
+	world_event(&w, &a, EW_FLOW_ESTABLISHED);
+	ew_graph_feed(w.graph, &a.c, w.now, &j);
+	cr_assert_eq(j.verdict, EW_VERDICT_NOVEL);
+	ew_graph_novelty(w.graph, &a.c, &j, w.now, &n);
+	cr_assert(!n.is_cold_install);
+	cr_assert_eq(n.m_q16, 65536);
+	cr_assert_eq(view(web).state, EW_WL_PROVISIONAL);
+	cr_assert_str_eq(n.expected[0]->dst->name, "compose/shop/api");
+}
