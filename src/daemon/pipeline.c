@@ -405,15 +405,23 @@ void
 ew_pipeline_finish(struct ew_pipeline *p)
 {
 	ew_identity_finish(p->identity, p->now);
-	if (p->mode >= EW_PIPELINE_DETECT) {
-		/*
-		 * Hold-downs (20 s, 120 s), held signals (10 min) and scan refunds (10 min)
-		 * are all due within a quarter of an hour of the last event.
-		 */
-		for (int i = 0; i < FINISH_STEPS; i++)
-			ew_pipeline_advance(p, (struct ew_mono){ p->now.ns + FINISH_STEP_NS });
-	}
 	ew_pipeline_flush(p);
+	if (p->mode < EW_PIPELINE_DETECT)
+		return;
+	/*
+	 * Hold-downs (20 s, 120 s), held signals (10 min) and scan refunds (10 min) are all due
+	 * within a quarter of an hour of the last event. The baseline does not grow old
+	 * meanwhile: nothing was watched, so the graph's clock stays where the input ended.
+	 */
+	for (int i = 0; i < FINISH_STEPS; i++) {
+		move_clock(p, (struct ew_mono){ p->now.ns + FINISH_STEP_NS });
+		transaction_begin(p);
+		ew_detect_tick(p->detect, p->now);
+		ew_alert_tick(p->alert, p->now);
+		transaction_end(p);
+	}
+	if (p->store)
+		(void)ew_store_flush(p->store);
 }
 
 struct ew_mono
