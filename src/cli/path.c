@@ -48,6 +48,15 @@ static const struct ew_column columns[] = {
 };
 #define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
+/* A number where it is one, as everywhere. */
+static struct ew_cell
+port_of(const struct ew_reach_edge *edge)
+{
+	if (edge->port[0] >= '0' && edge->port[0] <= '9')
+		return ew_cell_int(strtol(edge->port, NULL, 10));
+	return ew_cell_text(edge->port);
+}
+
 static void
 put_hop(struct ew_writer *writer, const struct ew_reach *r,
     const struct ew_reach_step *steps, size_t to)
@@ -60,7 +69,7 @@ put_hop(struct ew_writer *writer, const struct ew_reach *r,
 		ew_cell_text(r->nodes[from].name),
 		ew_cell_text(r->nodes[to].name),
 		ew_cell_text(is_used ? r->edges[edge].proto : NULL),
-		ew_cell_text(is_used ? r->edges[edge].port : NULL),
+		is_used ? port_of(&r->edges[edge]) : ew_cell_null(),
 		ew_cell_text(is_used ? r->edges[edge].status : NULL),
 		ew_cell_text(ew_reach_shared_network(r, from, to)),
 		is_used ? ew_cell_int(r->edges[edge].last_us) : ew_cell_null(),

@@ -188,7 +188,9 @@ print_block(struct screen *s, const struct ew_rows *now, const struct rate *rate
 		for (size_t c = 0; c < N_COLUMNS; c++)
 			cells[c] =
 			    ew_cell_of_value(ew_rows_value(now, i, columns[c].key));
-		if (cells[3].kind == EW_CELL_INT) {
+		/* As text it stands on the left with "dyn"; data keeps the number. */
+		if (cells[3].kind == EW_CELL_INT &&
+		    s->list->output.output <= EW_OUTPUT_WIDE) {
 			snprintf(port, sizeof(port), "%" PRId64, cells[3].number);
 			cells[3] = ew_cell_text(port);
 		}

@@ -360,6 +360,8 @@ def maps():
 def graph():
     hops = rows("path", "shop/web", "pay/db")
     assert [(h["kind"], h["dst_workload"]) for h in hops] == [("used", "shop/api"), ("used", "pay/db")]
+    assert [h["dst_port"] for h in hops] == [8080, 5432]
+    assert {r["dst_port"] for r in rows("top", "-b", "-n", "1", "--interval", "100ms", "--sort", "new")} >= {22, "dyn"}
     none = ew("path", "pay/db", "monitoring/prometheus")
     assert none.returncode == 0 and not none.out and "no way" in none.err
     fails(1, "path", "pay/db", "nobody", says="nobody")
