@@ -11,3 +11,4 @@ tests_proc_check_proc_SOURCES += %D%/test_peer.c
 tests_proc_check_proc_SOURCES += %D%/test_delivery.c
 tests_proc_check_proc_SOURCES += %D%/test_webhook.c
 tests_proc_check_proc_SOURCES += %D%/test_sandbox.c
+tests_proc_check_proc_SOURCES += %D%/test_docker.c

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define REQUESTS_MAX 256
+#define ANSWERS_MAX 64
 #define REQUEST_MAX_BYTES 65536
 
 struct test_http {
@@ -25,6 +26,9 @@ struct test_http {
 	size_t n_answers;
 	_Atomic size_t n_requests;
 	char *requests[REQUESTS_MAX];
+	unsigned used[ANSWERS_MAX]; /* of the server's thread */
+	int held[REQUESTS_MAX];
+	size_t n_held;
 };
 
 static size_t
@@ -75,6 +79,24 @@ answer(int fd, const struct test_answer *a)
 			return;
 }
 
+/* The answer for request number i. */
+static const struct test_answer *
+choose(struct test_http *s, const char *request, size_t i)
+{
+	const char *path = strchr(request, ' ');
+
+	for (size_t k = 0; k < s->n_answers && k < ANSWERS_MAX; k++) {
+		const struct test_answer *a = &s->answers[k];
+		if (!a->path || !path ||
+		    strncmp(path + 1, a->path, strlen(a->path)) != 0 ||
+		    (a->times && s->used[k] >= a->times))
+			continue;
+		s->used[k]++;
+		return a;
+	}
+	return &s->answers[i < s->n_answers ? i : s->n_answers - 1];
+}
+
 static void *
 serve(void *context)
 {
@@ -93,8 +115,12 @@ serve(void *context)
 		if (i < REQUESTS_MAX && request[0]) {
 			s->requests[i] = request;
 			s->n_requests++;
-			answer(fd,
-			    &s->answers[i < s->n_answers ? i : s->n_answers - 1]);
+			const struct test_answer *a = choose(s, request, i);
+			answer(fd, a);
+			if (a->is_held) {
+				s->held[s->n_held++] = fd;
+				continue;
+			}
 		} else {
 			free(request);
 		}
@@ -141,6 +167,8 @@ test_http_free(struct test_http *s)
 	close(s->fd);
 	close(s->stop_pipe[0]);
 	close(s->stop_pipe[1]);
+	for (size_t i = 0; i < s->n_held; i++)
+		close(s->held[i]);
 	for (size_t i = 0; i < s->n_requests; i++)
 		free(s->requests[i]);
 	free(s);

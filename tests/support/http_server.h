@@ -14,6 +14,9 @@ struct test_answer {
 	    text; /* raw: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"; NULL: reset */
 	int delay_ms;
 	size_t repeat_body; /* send the body's last byte that often: a huge answer */
+	const char *path;   /* only for requests whose path begins so; NULL: in order */
+	unsigned times;	    /* with path: good for that many requests; 0: for all */
+	int is_held;	    /* keep the connection open after the answer */
 };
 
 /* unix_path NULL: on 127.0.0.1 at a free port. */
