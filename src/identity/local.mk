@@ -16,6 +16,7 @@ libew_identity_a_SOURCES += %D%/lease.c
 libew_identity_a_SOURCES += %D%/map.c %D%/map_priv.h
 libew_identity_a_SOURCES += %D%/nat.c
 libew_identity_a_SOURCES += %D%/netlink.c %D%/netlink.h %D%/netlink_priv.h
+libew_identity_a_SOURCES += %D%/netlink_ask.c
 libew_identity_a_SOURCES += %D%/netlink_msg.c
 libew_identity_a_SOURCES += %D%/netlink_names.c
 libew_identity_a_SOURCES += %D%/netlink_table.c %D%/netlink_table_priv.h

@@ -11,11 +11,6 @@
  * by that time the id in an event may already mean another namespace, and the event that
  * says so is in the same queue. When the kernel had to drop events (ENOBUFS) everything is
  * dumped again and the difference told.
- *
- * The kernel handles a request within sendmsg, so the answer is there when it returns, and
- * nothing here waits. Without CAP_NET_ADMIN a dump inside a namespace is answered by an
- * empty list whose last message carries EACCES; libnl's callers miss it, so dumps are
- * walked by hand.
  */
 #include "identity/netlink.h"
 
@@ -39,114 +34,6 @@
 #include "base/err.h"
 #include "flow/event.h"
 #include "identity/netlink_table_priv.h"
-
-/* --- asking -------------------------------------------------------------------------------- */
-
-/* Walk one datagram. Returns 1 when the answer goes on, 0 at its end, or a negative errno. */
-static int
-walk(struct ew_netlink *netlink, ssize_t size, uint32_t seq,
-    void (*each)(void *context, struct nlmsghdr *msg), void *context)
-{
-	int left = (int)size;
-
-	for (struct nlmsghdr *h = (void *)netlink->buffer; nlmsg_ok(h, left);
-	     h = nlmsg_next(h, &left)) {
-		if (h->nlmsg_seq != seq)
-			continue;
-		if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
-			return ew_nl_parse_error(h);
-		if (each)
-			each(context, h);
-		if (!(h->nlmsg_flags & NLM_F_MULTI))
-			return 0;
-	}
-	return 1;
-}
-
-int
-ew_netlink_ask(struct ew_netlink *netlink, struct nl_sock *sock,
-    struct nl_msg *take_msg, void (*each)(void *context, struct nlmsghdr *msg),
-    void *context)
-{
-	if (!take_msg)
-		return -ENOMEM;
-	netlink->n.requests++;
-	const int sent = nl_send_auto(sock, take_msg);
-	const uint32_t seq = nlmsg_hdr(take_msg)->nlmsg_seq;
-
-	nlmsg_free(take_msg);
-	if (sent < 0) {
-		netlink->n.request_errors++;
-		return -EIO;
-	}
-	for (;;) {
-		const ssize_t n = recv(nl_socket_get_fd(sock), netlink->buffer,
-		    EW_NL_BUFFER, MSG_DONTWAIT);
-
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			netlink->n.request_errors++;
-			return -errno;
-		}
-		const int rc = walk(netlink, n, seq, each, context);
-
-		if (rc <= 0)
-			return rc;
-	}
-}
-
-static void
-take_nsid(void *context, struct nlmsghdr *msg)
-{
-	(void)ew_nl_parse_nsid(msg, context);
-}
-
-int
-ew_netlink_nsid_of_pid(struct ew_netlink *netlink, int32_t pid, int32_t *ret_nsid)
-{
-	int32_t nsid = -1;
-	const int rc = ew_netlink_ask(netlink, netlink->ask, ew_nl_ask_nsid_of_pid(pid),
-	    take_nsid, &nsid);
-
-	if (rc < 0)
-		return rc == -ESRCH ? -ENOENT : rc;
-	if (nsid < 0)
-		return -ENOENT;
-	*ret_nsid = nsid;
-	return 0;
-}
-
-static void
-take_conntrack(void *context, struct nlmsghdr *msg)
-{
-	struct ew_nat_info *nat = context;
-
-	if (ew_nl_parse_conntrack(msg, nat) != 0)
-		nat->proto = 0;
-}
-
-int
-ew_netlink_ct_lookup(struct ew_netlink *netlink, const struct ew_tuple *tuple,
-    struct ew_nat_info *ret_nat)
-{
-	struct ew_nat_info nat = { 0 };
-
-	if (!netlink->conntrack)
-		return -EPERM;
-	netlink->n.ct_requests++;
-	const int rc = ew_netlink_ask(netlink, netlink->conntrack,
-	    ew_nl_ask_conntrack(tuple), take_conntrack, &nat);
-
-	netlink->has_conntrack = rc != -EPERM && rc != -EACCES && rc != -EINVAL;
-	if (rc < 0)
-		return rc;
-	if (!nat.proto)
-		return -ENOENT;
-	netlink->n.ct_found++;
-	*ret_nat = nat;
-	return 0;
-}
 
 /* --- reading what messages say ------------------------------------------------------------- */
 
@@ -234,7 +121,92 @@ read_inside(struct ew_netlink *netlink, struct known_ns *ns)
 		netlink->reads_inside = true;
 }
 
-/* After the queue is empty: names first, so that a namespace is told with its name. */
+/* --- events -------------------------------------------------------------------------------- */
+
+void
+ew_netlink_take(struct ew_netlink *netlink, void *messages, size_t size, int32_t nsid)
+{
+	struct reading reading = { netlink, nsid, true };
+	int left = (int)size;
+
+	for (struct nlmsghdr *h = messages; nlmsg_ok(h, left); h = nlmsg_next(h, &left))
+		take_message(&reading, h);
+}
+
+/* The namespace an event comes from; the kernel numbers our own too, when others ask. */
+static int32_t
+origin(struct ew_netlink *netlink, struct msghdr *head)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c))
+		if (c->cmsg_level == SOL_NETLINK &&
+		    c->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(int32_t))) {
+			int32_t nsid;
+
+			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
+			if (netlink->self_nsid < 0)
+				find_self(netlink);
+			return nsid == netlink->self_nsid ? -1 : nsid;
+		}
+	return -1;
+}
+
+/* 1 something came, 0 nothing is left, negative errno. */
+static int
+receive(struct ew_netlink *netlink)
+{
+	char control[CMSG_SPACE(sizeof(int32_t)) + 64];
+	struct sockaddr_nl from;
+	struct iovec iov = { netlink->buffer, EW_NL_BUFFER };
+	struct msghdr head = { .msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	const ssize_t n =
+	    recvmsg(nl_socket_get_fd(netlink->events), &head, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return 0;
+	if (n < 0 && errno == ENOBUFS) {
+		netlink->n.overruns++;
+		netlink->lost = true;
+		return 1;
+	}
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	if (from.nl_pid != 0)
+		return 1; /* not from the kernel */
+	if (head.msg_flags & MSG_TRUNC) {
+		netlink->lost = true;
+		return 1;
+	}
+	/* Handling a message may ask questions, which use the same buffer: walk a copy. */
+	char *copy = ew_alloc((size_t)n);
+
+	memcpy(copy, netlink->buffer, (size_t)n);
+	ew_netlink_take(netlink, copy, (size_t)n, origin(netlink, &head));
+	free(copy);
+	return 1;
+}
+
+static int
+drain(struct ew_netlink *netlink)
+{
+	int rc;
+
+	while ((rc = receive(netlink)) > 0)
+		;
+	return rc;
+}
+
+/*
+ * After the queue is empty: names first, so that a namespace is told with its name. The answer
+ * to "which id has this name" is of now, and what the queue says of that id may be older:
+ * after the question the queue is emptied again, and an id that changed hands in between is
+ * asked for anew.
+ */
 static void
 settle(struct ew_netlink *netlink)
 {
@@ -245,7 +217,13 @@ settle(struct ew_netlink *netlink)
 	if (netlink->self_nsid >= 0)
 		ew_known_ns_gone(netlink,
 		    netlink->self_nsid); /* met before it was known as ours */
-	ew_names_look(netlink);
+	for (int i = 0; i < 4 && ew_names_ask(netlink); i++) {
+		if (netlink->self_nsid < 0)
+			find_self(netlink);
+		(void)drain(netlink);
+		if (ew_names_tell(netlink))
+			break;
+	}
 	for (ns = TAILQ_FIRST(&netlink->ns_list); ns; ns = next) {
 		next = TAILQ_NEXT(ns, order);
 		if (ns->needs_read)
@@ -330,83 +308,11 @@ ew_netlink_resync(struct ew_netlink *netlink)
 	return 0;
 }
 
-/* --- events -------------------------------------------------------------------------------- */
-
-void
-ew_netlink_take(struct ew_netlink *netlink, void *messages, size_t size, int32_t nsid)
-{
-	struct reading reading = { netlink, nsid, true };
-	int left = (int)size;
-
-	for (struct nlmsghdr *h = messages; nlmsg_ok(h, left); h = nlmsg_next(h, &left))
-		take_message(&reading, h);
-}
-
-/* The namespace an event comes from; the kernel numbers our own too, when others ask. */
-static int32_t
-origin(struct ew_netlink *netlink, struct msghdr *head)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(head); c; c = CMSG_NXTHDR(head, c))
-		if (c->cmsg_level == SOL_NETLINK &&
-		    c->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
-		    c->cmsg_len >= CMSG_LEN(sizeof(int32_t))) {
-			int32_t nsid;
-
-			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
-			if (netlink->self_nsid < 0)
-				find_self(netlink);
-			return nsid == netlink->self_nsid ? -1 : nsid;
-		}
-	return -1;
-}
-
-/* 1 something came, 0 nothing is left, negative errno. */
-static int
-receive(struct ew_netlink *netlink)
-{
-	char control[CMSG_SPACE(sizeof(int32_t)) + 64];
-	struct sockaddr_nl from;
-	struct iovec iov = { netlink->buffer, EW_NL_BUFFER };
-	struct msghdr head = { .msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control) };
-	const ssize_t n =
-	    recvmsg(nl_socket_get_fd(netlink->events), &head, MSG_DONTWAIT);
-
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
-	if (n < 0 && errno == ENOBUFS) {
-		netlink->n.overruns++;
-		netlink->lost = true;
-		return 1;
-	}
-	if (n < 0)
-		return errno == EINTR ? 1 : -errno;
-	if (from.nl_pid != 0)
-		return 1; /* not from the kernel */
-	if (head.msg_flags & MSG_TRUNC) {
-		netlink->lost = true;
-		return 1;
-	}
-	/* Handling a message may ask questions, which use the same buffer: walk a copy. */
-	char *copy = ew_alloc((size_t)n);
-
-	memcpy(copy, netlink->buffer, (size_t)n);
-	ew_netlink_take(netlink, copy, (size_t)n, origin(netlink, &head));
-	free(copy);
-	return 1;
-}
-
 int
 ew_netlink_dispatch(struct ew_netlink *netlink)
 {
-	int rc;
+	int rc = drain(netlink);
 
-	while ((rc = receive(netlink)) > 0)
-		;
 	if (netlink->lost)
 		rc = ew_netlink_resync(netlink);
 	else
@@ -419,7 +325,8 @@ ew_netlink_tick(struct ew_netlink *netlink)
 {
 	if (netlink->lost)
 		(void)ew_netlink_resync(netlink);
-	ew_names_look(netlink);
+	else
+		(void)ew_netlink_dispatch(netlink);
 	ew_names_scan_cgroups(netlink);
 }
 

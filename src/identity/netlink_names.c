@@ -40,6 +40,7 @@ pend(struct ew_netlink *netlink, const char *name)
 		if (strcmp(pending->name, name) == 0)
 			return;
 	pending = ew_alloc(sizeof(*pending));
+	pending->nsid = -1;
 	if (!ew_text_copy(pending->name, sizeof(pending->name), name)) {
 		free(pending); /* longer than anybody names a namespace */
 		return;
@@ -85,7 +86,6 @@ find_directory(struct ew_netlink *netlink)
 void
 ew_names_open(struct ew_netlink *netlink, const char *directory)
 {
-	TAILQ_INIT(&netlink->pending);
 	netlink->inotify_fd = -1;
 	ew_text_copy(netlink->netns_dir, sizeof(netlink->netns_dir), directory);
 	if (!directory[0])
@@ -170,33 +170,83 @@ nsid_of_name(struct ew_netlink *netlink, const char *name)
 	return nsid;
 }
 
-void
-ew_names_look(struct ew_netlink *netlink)
+bool
+ew_names_ask(struct ew_netlink *netlink)
 {
 	struct pending_name *pending, *next;
+	bool any = false;
 
 	find_directory(netlink);
 	drain_inotify(netlink);
 	for (pending = TAILQ_FIRST(&netlink->pending); pending; pending = next) {
 		next = TAILQ_NEXT(pending, order);
-		const int32_t nsid = nsid_of_name(netlink, pending->name);
+		const struct known_ns *ns;
 
-		if (nsid == -1)
+		pending->nsid = nsid_of_name(netlink, pending->name);
+		if (pending->nsid == -2) {
+			drop(netlink, pending);
 			continue;
-		struct known_ns *ns =
-		    nsid >= 0 ? ew_known_ns_touch(netlink, nsid) : NULL;
-
-		if (ns) {
-			struct ew_nsid_info info = { .nsid = nsid };
-
-			ew_text_copy_bytes(info.name, sizeof(info.name), pending->name,
-			    strlen(pending->name));
-			ns->has_name = true;
-			netlink->n.names++;
-			netlink->sink.nsid(netlink->sink.context, &info, false);
 		}
-		drop(netlink, pending);
+		ns = ew_known_ns(netlink, pending->nsid);
+		pending->serial = ns ? ns->serial : 0;
+		any |= pending->nsid >= 0;
 	}
+	return any;
+}
+
+static void
+tell_name(struct ew_netlink *netlink, struct pending_name *pending, struct known_ns *ns)
+{
+	struct ew_nsid_info info = { .nsid = ns->nsid };
+
+	ew_text_copy_bytes(info.name, sizeof(info.name), pending->name,
+	    strlen(pending->name));
+	ns->has_name = true;
+	/* A name a person chose; engines and CNI choose their own and have containers inside. */
+	if (strncmp(info.name, "cni-", 4) != 0 && strncmp(info.name, "netns-", 6) != 0)
+		ns->cid_tries = 0;
+	netlink->n.names++;
+	netlink->sink.nsid(netlink->sink.context, &info, false);
+	drop(netlink, pending);
+}
+
+bool
+ew_names_tell(struct ew_netlink *netlink)
+{
+	struct pending_name *pending, *next;
+	bool all = true;
+
+	for (pending = TAILQ_FIRST(&netlink->pending); pending; pending = next) {
+		next = TAILQ_NEXT(pending, order);
+		struct known_ns *ns;
+
+		if (pending->nsid < 0)
+			continue;
+		if (pending->nsid == netlink->self_nsid) {
+			drop(netlink, pending); /* our own namespace has a name, too */
+			continue;
+		}
+		ns = ew_known_ns(netlink, pending->nsid);
+		if (ns && ns->serial == pending->serial)
+			tell_name(netlink, pending, ns);
+		else
+			all = false;
+	}
+	return all;
+}
+
+void
+ew_names_last_chance(struct ew_netlink *netlink, struct known_ns *ns)
+{
+	struct pending_name *pending;
+
+	if (ns->has_name)
+		return;
+	TAILQ_FOREACH (pending, &netlink->pending, order)
+		if (pending->nsid == ns->nsid && pending->serial == ns->serial) {
+			tell_name(netlink, pending, ns);
+			return;
+		}
 }
 
 /* --- container ids ------------------------------------------------------------------------- */

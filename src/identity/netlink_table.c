@@ -358,6 +358,7 @@ ew_known_ns_touch(struct ew_netlink *netlink, int32_t nsid)
 		}
 		ns = ew_alloc(sizeof(*ns));
 		ns->nsid = nsid;
+		ns->serial = ++netlink->next_serial;
 		ns->needs_read = true;
 		ns->cid_tries = 8;
 		ew_map_insert(&netlink->namespaces, &ns->by_nsid,
@@ -379,6 +380,7 @@ ew_known_ns_gone(struct ew_netlink *netlink, int32_t nsid)
 
 	if (!ns)
 		return;
+	ew_names_last_chance(netlink, ns);
 	/* The namespace's own records follow it; identity ends the leases by the id. */
 	netlink->sink.nsid(netlink->sink.context, &info, true);
 	for (addr = TAILQ_FIRST(&netlink->addr_list); addr; addr = next_addr) {
@@ -445,6 +447,7 @@ ew_known_init(struct ew_netlink *netlink)
 	TAILQ_INIT(&netlink->link_list);
 	TAILQ_INIT(&netlink->addr_list);
 	TAILQ_INIT(&netlink->ns_list);
+	TAILQ_INIT(&netlink->pending);
 }
 
 void

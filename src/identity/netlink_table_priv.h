@@ -37,6 +37,7 @@ struct known_ns {
 	struct ew_link by_nsid;
 	TAILQ_ENTRY(known_ns) order;
 	int32_t nsid;
+	uint32_t serial; /* one per generation of the id */
 	uint32_t round;
 	bool needs_read;
 	bool has_name;
@@ -48,6 +49,8 @@ struct known_ns {
 struct pending_name {
 	TAILQ_ENTRY(pending_name) order;
 	char name[64];
+	int32_t nsid;	 /* as the kernel said; -1 none */
+	uint32_t serial; /* of the known_ns of that id when it said so; 0 none */
 };
 
 struct nl_counters {
@@ -75,6 +78,7 @@ struct ew_netlink {
 	TAILQ_HEAD(, known_ns) ns_list;
 	TAILQ_HEAD(, pending_name) pending;
 	uint32_t n_pending;
+	uint32_t next_serial;
 	struct nl_counters n;
 	char *buffer; /* EW_NL_BUFFER bytes */
 };
@@ -124,8 +128,12 @@ void ew_netlink_take(struct ew_netlink *netlink, void *messages, size_t size,
 /* --- netlink_names.c --- */
 void ew_names_open(struct ew_netlink *netlink, const char *directory);
 void ew_names_close(struct ew_netlink *netlink);
-/* Drain inotify; try names that had no namespace yet. */
-void ew_names_look(struct ew_netlink *netlink);
+/* Drain inotify; ask for the ids of names that are not told yet. False: nothing to tell. */
+bool ew_names_ask(struct ew_netlink *netlink);
+/* Tell those whose id has not changed hands since; false: some must be asked for again. */
+bool ew_names_tell(struct ew_netlink *netlink);
+/* ns is about to be gone: the name asked for meanwhile was its own. */
+void ew_names_last_chance(struct ew_netlink *netlink, struct known_ns *ns);
 /* Which container runs in the namespaces nobody named? One walk over /proc. */
 void ew_names_scan_cgroups(struct ew_netlink *netlink);
 /* The container id in one line of /proc/PID/cgroup: 64 hex digits. */

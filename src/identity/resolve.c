@@ -212,6 +212,25 @@ source_by_mac(struct job *job)
 	return true;
 }
 
+/*
+ * Seen on a veth before capture knew it for one: no proof of the sender, but if the address is
+ * that namespace's, its owner there is meant and no other.
+ */
+static bool
+source_by_counting_veth(struct job *job)
+{
+	const struct ew_flow_event *ev = job->ev;
+	const struct port *port =
+	    ev->src_ifindex ? ew_port_at(job->identity, ev->src_ifindex, job->t) : NULL;
+
+	if (!port || port->pub.kind != EW_IFACE_VETH || !port->seat ||
+	    !ew_lease_on_seat(port->seat, &ev->tuple.src, job->t))
+		return false;
+	job->src_net = port->net;
+	ew_job_seat(job, &job->src, port->seat, port->net, EW_ATTR_LEASE, job->t);
+	return true;
+}
+
 static void
 source_by_address(struct job *job)
 {
@@ -258,6 +277,8 @@ ew_job_source(struct job *job)
 		if (source_by_veth(job) || job->waits)
 			return;
 		if (source_by_mac(job) || job->waits)
+			return;
+		if (source_by_counting_veth(job) || job->waits)
 			return;
 	}
 	source_by_address(job);

@@ -84,6 +84,7 @@ void
 ew_seat_end(struct ew_identity *identity, struct seat *seat, struct ew_mono at)
 {
 	struct lease *lease, *next;
+	struct port *port;
 
 	if (seat->to.ns)
 		return;
@@ -94,6 +95,9 @@ ew_seat_end(struct ew_identity *identity, struct seat *seat, struct ew_mono at)
 	}
 	if (seat->nsid >= 0)
 		ew_map_remove(&identity->seat_by_nsid, &seat->by_nsid);
+	/* The veth may outlive it for a moment; its number is already the next one's. */
+	TAILQ_FOREACH (port, &seat->ports, of_seat)
+		port->pub.peer_nsid = -1;
 	seat->to.ns = at.ns > 0 ? at.ns : 1;
 	TAILQ_REMOVE(&identity->seats, seat, order);
 	TAILQ_INSERT_TAIL(&identity->seats_ended, seat, order);

@@ -331,6 +331,25 @@ Test(bind, calls_a_namespace_without_a_runtime_by_its_name)
 	world_free(w);
 }
 
+/* On its way out a veth is told once more, without the namespace that is already gone. */
+Test(bind, keeps_the_name_of_a_namespace_that_goes_before_its_veth)
+{
+	struct world *w = world_new(EW_IDENTITY_LIVE);
+
+	bridge(w, 5, "br0", "10.77.0.1/24");
+	ns_named(w, 4, "web");
+	veth(w, 12, 5, 4);
+	inside(w, 4, 12, "10.77.0.2");
+	w->at_ms = 100;
+	ns_gone(w, 4);
+	veth(w, 12, 5, -1);
+	const struct ew_flow_event ev = syn(w, 90, "10.77.0.2", "203.0.113.1", 80, 12);
+
+	feed(w, &ev);
+	expect_last(w, "netns/web", "external/203.0.0.0/16");
+	world_free(w);
+}
+
 Test(bind, without_any_inventory_private_addresses_are_workloads)
 {
 	struct world *w = world_new(EW_IDENTITY_BARE);
