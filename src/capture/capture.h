@@ -33,8 +33,9 @@ struct ew_capture_conf {
 	enum ew_capture_profile profile;
 	uint64_t
 	    ring_bytes; /* of one worker's kernel ring; interfaces mode: of each handle */
-	uint32_t snap_bytes; /* from the network header on, profile `all`; 64..65535 */
-	unsigned workers;    /* 1..4; interfaces mode knows 1 only */
+	/* profile `all`, from the network header on, of what is not decoded further; 64..65535 */
+	uint32_t snap_bytes;
+	unsigned workers; /* 1..4; interfaces mode knows 1 only */
 };
 
 /* any, connections, 16 MiB, 192 bytes, one worker. */

@@ -15,6 +15,9 @@
  *   (e) zoomed pairs: a search tree over src XOR dst, which is the same in both directions,
  *       at the end of the program: only packets that would be rejected get there.
  *
+ * Profile `all` is the same program in which (e) is everything: the snap length differs by
+ * what is decoded, whatever passes.
+ *
  * A load beyond the packet makes a program reject, so lengths are tested first: a sender
  * must not hide by being short. Offsets are plain ones from the start of the data, not
  * SKF_NET_OFF: those read only an skb's linear part, and a sender who leaves its header
@@ -272,16 +275,34 @@ test_ports(struct ew_assembler *as, uint16_t mode, uint32_t udp)
 	}
 }
 
+/* Bytes to keep of what is not decoded beyond its headers. */
+static uint32_t
+keep_bytes(const struct ew_filter_spec *spec)
+{
+	return spec->profile == EW_CAPTURE_ALL ? spec->snap_bytes : EW_FILTER_SNAP;
+}
+
+static uint32_t
+keep_long_bytes(const struct ew_filter_spec *spec)
+{
+	const uint32_t keep = keep_bytes(spec);
+
+	return keep > EW_FILTER_SNAP_LONG ? keep : EW_FILTER_SNAP_LONG;
+}
+
 static void
 returns_and_zoom(struct ew_assembler *as, const struct ew_filter_spec *spec, bool v4)
 {
 	ew_assemble_here(as, L_PASS);
-	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP);
+	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + keep_bytes(spec));
 	ew_assemble_here(as, L_PASS_LONG);
-	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + EW_FILTER_SNAP_LONG);
+	ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + keep_long_bytes(spec));
 	ew_assemble_here(as, L_ZOOM);
 	ew_assemble_end(as);
-	emit_zoom(as, spec, v4);
+	if (spec->profile == EW_CAPTURE_ALL)
+		ew_assemble_op(as, BPF_RET | BPF_K, as->link_bytes + keep_bytes(spec));
+	else
+		emit_zoom(as, spec, v4);
 }
 
 static void
@@ -381,16 +402,11 @@ ew_filter_build(const struct ew_filter_spec *spec, struct ew_filter *ret_filter)
 	assert(spec->count <= EW_CAPTURE_ZOOM_MAX);
 	ret_filter->count = 0;
 	emit_direction(&as, spec->direction);
-	if (spec->profile == EW_CAPTURE_ALL) {
-		ew_assemble_op(&as, BPF_RET | BPF_K,
-		    spec->link_bytes + spec->snap_bytes);
-		return;
-	}
 	ew_assemble_op(&as, BPF_LD | BPF_W | BPF_ABS,
 	    (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL));
 	ew_assemble(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 3, 0);
 	ew_assemble(&as, BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0);
-	ew_assemble_op(&as, BPF_RET | BPF_K, spec->link_bytes + EW_FILTER_SNAP);
+	ew_assemble_op(&as, BPF_RET | BPF_K, spec->link_bytes + keep_bytes(spec));
 	const uint32_t to_v6 = ret_filter->count;
 	ew_assemble_op(&as, BPF_JMP | BPF_JA, 0);
 	emit_v4(&as, spec);

@@ -46,7 +46,8 @@
 #define HOLD_NS (180 * EW_NS_PER_MS)
 #define HOLD_BYTES ((size_t)8 << 20) /* 50,000 records of 150 bytes in that time */
 #define HOLD_FRAMES 65536
-#define LINK_BYTES_MAX 20 /* SLL2 */
+#define LINGER_NS (EW_NS_PER_S) /* a lost interface's last block, on a busy machine */
+#define LINK_BYTES_MAX 20	/* SLL2 */
 #define INTERFACES_MAX 1024
 #define WORKERS_MAX 4
 
@@ -56,6 +57,7 @@ struct handle {
 	enum ew_filter_direction direction;
 	uint8_t link;
 	uint8_t seen;
+	int64_t lost_ns; /* when its interface went; its last block is still to come */
 };
 
 struct live_source {
@@ -77,7 +79,8 @@ struct live_source {
 	size_t pair_count;
 	uint8_t *arena;	       /* any mode: copies of the batch that is handed out */
 	struct ew_merge merge; /* interfaces mode: copies of what waits */
-	int64_t complete_ns;   /* up to here the merge has everything */
+	int64_t gathered_ns;   /* when the rings were last emptied into it */
+	int64_t complete_ns;   /* up to here it has everything */
 };
 
 /* One pcap_dispatch: where the callback puts what it gets. */
@@ -209,11 +212,21 @@ close_handle(struct live_source *self, size_t i)
 	struct handle *handle = &self->handles[i];
 
 	add_drops(handle, &self->closed_kernel_drops, &self->closed_interface_drops);
-	if (self->conf.mode == EW_CAPTURE_INTERFACES)
-		epoll_ctl(self->poll_fd, EPOLL_CTL_DEL, pcap_fileno(handle->pcap),
-		    NULL);
 	pcap_close(handle->pcap);
 	*handle = self->handles[--self->count];
+}
+
+/*
+ * An interface has gone: the normal end of a veth. What it saw last lies in a block that the
+ * kernel has not handed over, so the handle is read on for a while, without being polled.
+ */
+static void
+lose_handle(struct live_source *self, struct handle *handle)
+{
+	if (handle->lost_ns)
+		return;
+	handle->lost_ns = ew_mono_from_wall_clock().ns;
+	epoll_ctl(self->poll_fd, EPOLL_CTL_DEL, pcap_fileno(handle->pcap), NULL);
 }
 
 /* --- reading ---------------------------------------------------------------------------- */
@@ -268,7 +281,7 @@ read_any(struct live_source *self, struct ew_frame *frames, size_t max,
 	return 0;
 }
 
-/* Empty each ring into the merge. A handle that fails has lost its interface: a veth's end. */
+/* Empty each ring into the merge. A handle that fails has lost its interface. */
 static void
 gather(struct live_source *self)
 {
@@ -280,6 +293,9 @@ gather(struct live_source *self)
 			break;
 		if (pcap_dispatch(batch.handle->pcap, (int)room, take_record,
 			(u_char *)(void *)&batch) < 0)
+			lose_handle(self, &self->handles[i]);
+		if (self->handles[i].lost_ns &&
+		    self->handles[i].lost_ns + LINGER_NS < self->gathered_ns)
 			close_handle(self, i);
 	}
 	ew_merge_end(&self->merge);
@@ -295,7 +311,8 @@ read_merged(struct live_source *self, struct ew_frame *frames, size_t max,
 	if (*ret_count > 0)
 		return 0;
 	/* what is older than this now lies in the rings, whatever comes later */
-	self->complete_ns = ew_mono_from_wall_clock().ns - HOLD_NS;
+	self->gathered_ns = ew_mono_from_wall_clock().ns;
+	self->complete_ns = self->gathered_ns - HOLD_NS;
 	gather(self);
 	if (ew_merge_room(merge, self->record_max) == 0)
 		self->complete_ns = INT64_MAX;
@@ -404,9 +421,9 @@ live_remove_interface(struct ew_source *source, uint32_t ifindex)
 	if (self->conf.mode != EW_CAPTURE_INTERFACES)
 		return EW_ERR_USAGE;
 	for (size_t i = self->count; i-- > 0;) {
-		if (self->handles[i].ifindex != ifindex)
+		if (self->handles[i].ifindex != ifindex || self->handles[i].lost_ns)
 			continue;
-		close_handle(self, i);
+		lose_handle(self, &self->handles[i]);
 		rc = 0;
 	}
 	return rc;
@@ -422,7 +439,7 @@ live_add_interface(struct ew_source *source, uint32_t ifindex, struct ew_error *
 		return ew_error_set(error, EW_ERR_USAGE,
 		    "this capture is on any interface already");
 	for (size_t i = 0; i < self->count; i++)
-		if (self->handles[i].ifindex == ifindex)
+		if (self->handles[i].ifindex == ifindex && !self->handles[i].lost_ns)
 			return ew_error_set(error, -EEXIST,
 			    "interface %u is open already", ifindex);
 	if (self->count + 2 > (size_t)2 * INTERFACES_MAX)

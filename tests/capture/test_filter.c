@@ -536,15 +536,28 @@ Test(filter, agrees_with_the_kernel_on_random_packets)
 
 /* --- other shapes of the program ------------------------------------------------------- */
 
-Test(filter, all_profile_returns_the_snap_length)
+Test(filter, all_profile_passes_everything_and_keeps_more_of_what_is_decoded)
 {
-	struct ew_filter filter;
-	const struct ew_filter_spec spec = { .profile = EW_CAPTURE_ALL,
-		.snap_bytes = 500 };
-	struct packet p = segment4(1, 100);
+	struct ew_filter *filter = malloc(sizeof(*filter));
 
-	ew_filter_build(&spec, &filter);
-	cr_expect_eq(run_ours(&filter, &p), 500);
+	for (uint32_t snap = 100; snap <= 1900; snap += 900) {
+		const struct ew_filter_spec spec = { .profile = EW_CAPTURE_ALL,
+			.snap_bytes = snap };
+		const uint32_t decoded = snap > LONG ? snap : LONG;
+		ew_filter_build(&spec, filter);
+		struct packet p = segment4(1, 100);
+		cr_expect_eq(run_ours(filter, &p), snap);
+		p = segment6(1, 100);
+		cr_expect_eq(run_ours(filter, &p), snap);
+		p.type = ETH_P_ARP;
+		cr_expect_eq(run_ours(filter, &p), snap);
+		p = ipv4(17, 100, 5);
+		ports(&p, 20, 40000, 53);
+		cr_expect_eq(run_ours(filter, &p), decoded);
+		p = ipv6(58, 100);
+		cr_expect_eq(run_ours(filter, &p), decoded);
+	}
+	free(filter);
 }
 
 Test(filter, ethernet_program_reads_behind_the_link_header)

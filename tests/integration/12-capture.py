@@ -215,4 +215,28 @@ def interfaces():
     assert totals["disordered"] == 0, totals
 
 
+@test("interfaces that come and go disturb neither mode", needs=setup)
+def churn():
+    a, b = ifindex(made["a-veth"]), ifindex(made["b-veth"])
+    gone = node.namespace("gone")
+    options = ["-i", a, "-i", b, "-i", ifindex(gone.attach(made["bridge"], "10.93.3.1/16"))]
+    watches = [Watch("-p"), Watch(*options, "-p")]
+    made["a"].connect("10.93.0.3", 80)
+    gone.connect("10.93.0.3", 80)
+    gone.delete()
+    for number in range(20):
+        space = node.namespace(f"brief{number}")
+        space.attach(made["bridge"], f"10.93.3.{10 + number}/16")
+        space.connect("10.93.0.3", 80)
+        space.delete()
+    run("ip", "link", "set", made["a-veth"], "down")
+    run("ip", "link", "set", made["a-veth"], "up")
+    made["a"].connect("10.93.0.3", 80)
+    for watch, expected in zip(watches, (20, 0)):
+        frames, _ = watch.end()
+        syns = Counter(f["src"] for f in frames if is_syn(f, 80) and f["seen"] != OUTGOING)
+        assert syns["10.93.0.2"] == 2 and syns["10.93.3.1"] == 1, (expected, syns)
+        assert sum(source.startswith("10.93.3.") for source in syns) == expected + 1, syns
+
+
 main()
