@@ -3,6 +3,7 @@
 """Who is behind an address, and when: namespaces without a runtime. Names, addresses that
 change hands at once, history, translations, macvlan."""
 
+import json
 import random
 import subprocess
 import threading
@@ -156,11 +157,12 @@ def churn():
 @test("who answers from history", needs=churn)
 def history():
     log = made["churn"].log
-    for address, name, begin, end in random.Random(1).sample(log, 12):
-        # In the middle of the life, when it surely had the address.
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime((begin + end) / 2)) + \
-            f".{int((begin + end) / 2 % 1 * 1e6):06d}Z"
-        rows = made["daemon"].rows("who", address, "--at", moment)
+    for address, name, _begin, end in random.Random(1).sample(log, 12):
+        # Just before it was taken down, when it surely had the address.
+        at = end - 0.002
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1e6):06d}Z"
+        said = made["daemon"].eastwatch("who", address, "--at", moment, "-o", "json").stdout
+        rows = [json.loads(line) for line in said.splitlines()]
         assert [r["workload"] for r in rows if r["workload"]][:1] == [workload_of(name)], (moment, name, rows)
 
 
