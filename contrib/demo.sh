@@ -134,7 +134,7 @@ demo_run() {
 		sleep 0.5
 		tries=$((tries + 1))
 		id=$(eastwatch incidents --since "$since" -o json 2>/dev/null |
-			sed -n 's/.*"id": *"\{0,1\}\([^",}]*\).*/\1/p' | head -n 1)
+			grep -o '"id": *"[^"]*"' | head -n 1 | cut -d'"' -f4)
 	done
 	[ -n "$id" ] || die "no incident came within a minute; 'eastwatch signals' and 'eastwatch doctor' may say why"
 	sleep 3 # the rest of the signals join it
