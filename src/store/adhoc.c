@@ -146,6 +146,7 @@ ew_reader_sql(struct ew_reader *reader, const char *sql,
 	struct counted counted = { .row = row,
 		.context = context,
 		.left = limits ? limits->max_rows : 0 };
+	const int64_t timeout_ms = limits ? limits->timeout_ms : 0;
 	sqlite3_stmt *s = NULL;
 	struct ew_error local = { 0 };
 	size_t rows = 0;
@@ -154,9 +155,8 @@ ew_reader_sql(struct ew_reader *reader, const char *sql,
 	int rc = prepare(reader, sql, &s, error);
 
 	if (rc == 0) {
-		if (limits && limits->timeout_ms > 0) {
-			reader->deadline_ns =
-			    ew_ticks_ns() + limits->timeout_ms * EW_NS_PER_MS;
+		if (timeout_ms > 0) {
+			reader->deadline_ns = ew_ticks_ns() + timeout_ms * EW_NS_PER_MS;
 			sqlite3_progress_handler(reader->db.handle, 10000, progress,
 			    reader);
 		}
@@ -174,7 +174,7 @@ ew_reader_sql(struct ew_reader *reader, const char *sql,
 			    "the query was ended after %lld ms: narrow it by end_us, "
 			    "or give it "
 			    "more time",
-			    (long long)limits->timeout_ms);
+			    (long long)timeout_ms);
 	}
 	reader->deadline_ns = 0;
 	return rc < 0 ? rc : 0;

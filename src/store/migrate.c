@@ -74,7 +74,7 @@ ew_db_migrate(struct ew_db *db, struct ew_error *error)
 {
 	size_t count;
 	const struct ew_schema_step *steps = ew_schema_steps(&count);
-	int version;
+	int version = 0;
 	int rc = ew_db_identify(db, &version, error);
 
 	if (rc != 0)

@@ -197,6 +197,35 @@ reader_explain(struct ew_reader *reader, struct ew_error *error)
 
 /* --- rows ----------------------------------------------------------------------------------- */
 
+/* Bytes of the UTF-8 sequence that begins with c; 0 when none does. */
+static size_t
+sequence_length(unsigned char c)
+{
+	if (c < 0x80)
+		return c != 0;
+	if (c < 0xc2 || c > 0xf4)
+		return 0;
+	return c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+/* Overlong forms, surrogates and what is beyond U+10FFFF show in the second byte. */
+static bool
+is_second(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xe0:
+		return second >= 0xa0;
+	case 0xed:
+		return second <= 0x9f;
+	case 0xf0:
+		return second >= 0x90;
+	case 0xf4:
+		return second <= 0x8f;
+	default:
+		return true;
+	}
+}
+
 /* What is no UTF-8 or has a NUL inside must not reach a caller that expects text. */
 static bool
 is_text(const char *text, size_t size)
@@ -204,22 +233,15 @@ is_text(const char *text, size_t size)
 	const unsigned char *p = (const unsigned char *)text, *end = p + size;
 
 	while (p < end) {
-		const unsigned char c = *p++;
-		int more = c < 0x80 ? 0
-		    : c < 0xc2	    ? -1
-		    : c < 0xe0	    ? 1
-		    : c < 0xf0	    ? 2
-		    : c < 0xf5	    ? 3
-				    : -1;
+		const size_t n = sequence_length(*p);
 
-		if (c == 0 || more < 0 || end - p < more)
+		if (n == 0 || (size_t)(end - p) < n ||
+		    (n > 1 && !is_second(p[0], p[1])))
 			return false;
-		if ((c == 0xe0 && *p < 0xa0) || (c == 0xed && *p > 0x9f) ||
-		    (c == 0xf0 && *p < 0x90) || (c == 0xf4 && *p > 0x8f))
-			return false;
-		for (; more > 0; more--)
-			if ((*p++ & 0xc0) != 0x80)
+		for (size_t i = 1; i < n; i++)
+			if ((p[i] & 0xc0) != 0x80)
 				return false;
+		p += n;
 	}
 	return true;
 }

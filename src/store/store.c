@@ -92,6 +92,9 @@ open_database(struct ew_store *store, struct ew_error *error)
 	struct ew_db *db = &store->db;
 
 	sqlite3_busy_timeout(db->handle, 5000);
+	/* Nothing to lose yet: making the tables need not wait for the disk. */
+	if (ew_db_int(db, "PRAGMA page_count", 1) == 0)
+		(void)ew_db_exec(db, "pragmas", "PRAGMA synchronous = OFF");
 	rc = ew_db_migrate(db, error);
 	if (rc != 0)
 		return rc;
@@ -104,6 +107,9 @@ open_database(struct ew_store *store, struct ew_error *error)
 	    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
 	    "PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA trusted_schema = OFF;");
+	/* A replay that is cut off is run again: it syncs once, at the end. */
+	if (!store->is_threaded)
+		(void)ew_db_exec(db, "pragmas", "PRAGMA synchronous = OFF");
 	if (db->error)
 		return ew_db_explain(store->path, db->error, db->error_text, error);
 	return 0;
@@ -272,7 +278,8 @@ ew_store_close(struct ew_store *store)
 		store_wake(store);
 		pthread_join(store->thread, NULL);
 	}
-	/* Everything into the one file, so that it can be copied as it is. */
+	/* Everything into the one file, so that it can be copied as it is; and to the disk. */
+	sqlite3_exec(store->db.handle, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
 	sqlite3_wal_checkpoint_v2(store->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
 	    NULL, NULL);
 	store_free(store);
@@ -308,6 +315,7 @@ ew_store_flush(struct ew_store *store)
 		int rc;
 
 		if (!store->has_thread) {
+			store_heartbeat(store, true);
 			store_step(store, true);
 			rc = store->flush_result;
 		} else {

@@ -235,6 +235,8 @@ void store_buffer_free(struct store_buffer *buffer);
 void store_wake(struct ew_store *store);
 /* One pass: what is urgent, then what is due (all: everything). */
 void store_step(struct ew_store *store, bool all);
+/* Note in the file that we are alive, and the pipeline's time: now, or when it is due. */
+void store_heartbeat(struct ew_store *store, bool force);
 void *store_writer_main(void *store);
 void store_set_health(struct ew_store *store, const char *sentence);
 int store_begin(struct ew_store *store);

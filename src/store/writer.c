@@ -468,8 +468,8 @@ write_bulk(struct ew_store *store)
 
 /* --- the turn ------------------------------------------------------------------------------ */
 
-static void
-heartbeat(struct ew_store *store, bool force)
+void
+store_heartbeat(struct ew_store *store, bool force)
 {
 	const int64_t now_ns = ew_ticks_ns();
 
@@ -521,7 +521,8 @@ store_step(struct ew_store *store, bool all)
 		const int bulk = write_bulk(store);
 
 		rc = rc ? rc : bulk;
-		heartbeat(store, all && !store->is_threaded);
+		if (store->is_threaded)
+			store_heartbeat(store, false);
 	}
 	if (store->wal_pages > CHECKPOINT_PAGES)
 		checkpoint(store);
@@ -572,7 +573,7 @@ store_writer_main(void *context)
 		const bool is_stopping = atomic_load(&store->is_stopping);
 
 		if (is_asked || is_stopping)
-			heartbeat(store, true);
+			store_heartbeat(store, true);
 		store_step(store, is_asked || is_stopping);
 		if (is_asked) {
 			pthread_mutex_lock(&store->lock);
