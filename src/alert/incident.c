@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +160,19 @@ open_incident(struct ew_alert *a, const struct ew_signal *s, struct ew_mono now)
 static void absorb(struct ew_alert *a, struct incident *into, struct incident *from,
     struct ew_mono now);
 
+/*
+ * Which of two that turn out to be one campaign goes on: the one people were told of, since
+ * they know its id; else the graver one, since a row in a digest does not name the source of
+ * an attack; else the older.
+ */
+static bool
+outranks(const struct incident *younger, const struct incident *older)
+{
+	if (younger->sent_tier != older->sent_tier)
+		return younger->sent_tier > older->sent_tier;
+	return younger->pub.tier > older->pub.tier;
+}
+
 struct incident *
 ew_incident_of_signal(struct ew_alert *a, const struct ew_signal *s, struct ew_mono now)
 {
@@ -179,6 +194,10 @@ ew_incident_of_signal(struct ew_alert *a, const struct ew_signal *s, struct ew_m
 		if (!found) {
 			found = inc;
 			i++;
+		} else if (outranks(inc, found)) {
+			absorb(a, inc, found,
+			    now); /* was before it: the list moves up */
+			found = inc;
 		} else {
 			absorb(a, found, inc, now); /* takes it off the list */
 		}
@@ -453,7 +472,8 @@ take_off(struct ew_alert *a, const struct incident *inc)
 void
 ew_incident_close(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 {
-	inc->pub.state = EW_INCIDENT_CLOSED;
+	if (inc->pub.state == EW_INCIDENT_OPEN)
+		inc->pub.state = EW_INCIDENT_CLOSED;
 	inc->pub.closed_ns = now.ns;
 	thaw(a, inc);
 	take_off(a, inc);
@@ -461,7 +481,7 @@ ew_incident_close(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 	ew_incident_free(inc);
 }
 
-/* Two incidents turn out to be one campaign: the younger ends in favour of the older. */
+/* Two incidents turn out to be one campaign: from ends in favour of into. */
 static void
 absorb(struct ew_alert *a, struct incident *into, struct incident *from,
     struct ew_mono now)
@@ -504,7 +524,10 @@ absorb(struct ew_alert *a, struct incident *into, struct incident *from,
 	    (uint16_t)(into->pub.messages_sent + from->pub.messages_sent);
 	a->counters.merged++;
 	from->pub.benign[0] = '\0';
-	ew_text_copy(from->pub.title, sizeof(from->pub.title),
-	    "merged into an earlier incident");
+	if (from->pub.opened_ns < into->pub.opened_ns)
+		into->pub.opened_ns = from->pub.opened_ns;
+	snprintf(from->pub.title, sizeof(from->pub.title),
+	    "merged into incident %016" PRIx64, into->pub.id);
+	from->pub.state = EW_INCIDENT_MERGED;
 	ew_incident_close(a, from, now);
 }

@@ -10,7 +10,11 @@
 struct ew_workload;
 
 enum ew_tier { EW_TIER_LOG, EW_TIER_DIGEST, EW_TIER_NOTIFY, EW_TIER_PAGE };
-enum ew_incident_state { EW_INCIDENT_OPEN, EW_INCIDENT_CLOSED };
+enum ew_incident_state {
+	EW_INCIDENT_OPEN,
+	EW_INCIDENT_CLOSED,
+	EW_INCIDENT_MERGED, /* its signals went to another incident, named in the title */
+};
 enum ew_decision {
 	EW_DECISION_NONE,
 	EW_DECISION_ACCEPTED,

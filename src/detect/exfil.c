@@ -161,17 +161,19 @@ exfil_on_contact(struct ew_detect *d, void *state, const struct ew_contact *c,
 	if (c->src.workload->cls != EW_PEER_WORKLOAD || !(j->bytes[0] | j->bytes[1]))
 		return;
 	ew_graph_sensitivity(d->graph, c, &target);
-	bool is_store = target.cls == EW_SENS_DATA && j->bytes[1];
-	struct stage *g = is_store
-	    ? ew_keyed_get(d, st->stages, WORKLOADS, sizeof(*g), j->src_hash, now)
-	    : ew_keyed_find(st->stages, WORKLOADS, sizeof(*g), j->src_hash);
+	if (target.cls != EW_SENS_DATA || !j->bytes[1]) {
+		struct stage *out =
+		    ew_keyed_find(st->stages, WORKLOADS, sizeof(*out), j->src_hash);
 
-	if (g)
-		roll(d, g, now);
-	if (!is_store) {
-		judge_out(d, st, g, c, j, now);
+		if (out)
+			roll(d, out, now);
+		judge_out(d, st, out, c, j, now);
 		return;
 	}
+	struct stage *g =
+	    ew_keyed_get(d, st->stages, WORKLOADS, sizeof(*g), j->src_hash, now);
+
+	roll(d, g, now);
 	g->in[0] += j->bytes[1];
 	uint64_t usual = 2 * g->mean;
 	uint64_t got = g->in[0] + g->in[1];

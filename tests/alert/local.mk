@@ -7,3 +7,4 @@ tests_alert_check_alert_SOURCES =
 tests_alert_check_alert_SOURCES += %D%/desk.h
 tests_alert_check_alert_SOURCES += %D%/test_alert.c
 tests_alert_check_alert_SOURCES += %D%/test_story.c
+tests_alert_check_alert_SOURCES += %D%/test_anything.c
