@@ -162,7 +162,7 @@ static void
 from_v6(struct ew_assembler *as)
 {
 	ew_assemble_here(as, L_V6);
-	op(as, BPF_LDX | BPF_W | BPF_IMM, 40);
+	op(as, BPF_LDX | BPF_IMM, 40);
 	op(as, BPF_STX, M_HEADER);
 	op(as, BPF_LD | BPF_B | BPF_ABS, NET(6));
 	test(as, IPPROTO_IPIP, L_AT_V4, L_NEXT);
@@ -180,7 +180,7 @@ static void
 addresses(struct ew_assembler *as)
 {
 	ew_assemble_here(as, L_OWN);
-	op(as, BPF_LDX | BPF_W | BPF_IMM, 0);
+	op(as, BPF_LDX | BPF_IMM, 0);
 	op(as, BPF_STX, M_HEADER);
 	op(as, BPF_LD | BPF_B | BPF_ABS, NET(0));
 	op(as, BPF_ALU | BPF_AND | BPF_K, 0xf0);

@@ -17,3 +17,4 @@ libew_capture_a_SOURCES += %D%/pcap_file.c
 libew_capture_a_SOURCES += %D%/pcapng.c %D%/reader_priv.h
 libew_capture_a_SOURCES += %D%/source.c %D%/source_priv.h
 libew_capture_a_SOURCES += %D%/window.c %D%/window_priv.h
+EXTRA_DIST += %D%/README.md
