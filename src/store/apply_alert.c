@@ -220,7 +220,7 @@ add_targets(struct ew_store *store, struct ew_text *text, const struct rec_incid
 	ew_text_add(text, "[");
 	for (size_t i = 0; i < n->n_targets && i < EW_INCIDENT_TARGETS_MAX; i++) {
 		const struct ew_target *t = &n->targets[i];
-		char ip[EW_ADDR_TEXT], proto[8];
+		char proto[8];
 
 		ew_text_add(text, i ? ",{" : "{");
 		if (r->targets[i]) {
@@ -228,9 +228,12 @@ add_targets(struct ew_store *store, struct ew_text *text, const struct rec_incid
 			add_workload(store, text, r->targets[i]);
 			ew_text_add(text, ",");
 		}
-		if (!r->targets[i] || !is_none(&t->addr))
+		if (!r->targets[i] || !is_none(&t->addr)) {
+			char ip[EW_ADDR_TEXT];
+
 			ew_text_addf(text, "\"address\":\"%s\",",
 			    ew_addr_format(&t->addr, ip));
+		}
 		ew_text_addf(text, "\"port\":%u,\"proto\":\"%s\",\"outcome\":\"%s\"}",
 		    t->port, proto_name(t->proto, proto), ew_outcome_name(t->outcome));
 	}
@@ -283,12 +286,10 @@ bind_incident_lists(struct ew_store *store, sqlite3_stmt *s,
 static void
 link_signals(struct ew_store *store, const struct ew_incident *n)
 {
-	const uint32_t count = n->n_signals < EW_INCIDENT_SIGNALS_MAX
-	    ? n->n_signals
-	    : EW_INCIDENT_SIGNALS_MAX;
 	sqlite3_stmt *s;
+	uint32_t i;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (i = 0; i < n->n_signals && i < EW_INCIDENT_SIGNALS_MAX; i++) {
 		s = ew_db_stmt(&store->db, ST_LINK_PUT);
 		if (!s)
 			return;
@@ -302,7 +303,7 @@ link_signals(struct ew_store *store, const struct ew_incident *n)
 	if (!s)
 		return;
 	ew_db_bind_int(s, 1, (int64_t)n->id);
-	ew_db_bind_int(s, 2, count);
+	ew_db_bind_int(s, 2, i);
 	(void)ew_db_run(&store->db, ST_LINK_CUT);
 }
 

@@ -37,12 +37,12 @@ glob(sqlite3_context *context, int n, sqlite3_value **values)
 static void
 in_prefix(sqlite3_context *context, int n, sqlite3_value **values)
 {
-	const char *ip = argument(values[1]);
+	const char *address = argument(values[1]);
 	struct ew_prefix *prefix = sqlite3_get_auxdata(context, 0);
 	struct ew_addr addr;
 
 	(void)n;
-	if (!ip || ew_addr_parse(ip, &addr) != 0)
+	if (!address || ew_addr_parse(address, &addr) != 0)
 		return;
 	if (!prefix) {
 		const char *text = argument(values[0]);
@@ -148,15 +148,16 @@ word(sqlite3_context *context, int n, sqlite3_value **values)
 		"lateral", "local" };
 	const char *kind = argument(values[0]);
 	const int number = sqlite3_value_int(values[1]);
-	char text[16];
 
 	(void)n;
 	if (!kind || sqlite3_value_type(values[1]) == SQLITE_NULL)
 		return;
-	if (strcmp(kind, "proto") == 0)
+	if (strcmp(kind, "proto") == 0) {
+		char text[16];
+
 		sqlite3_result_text(context, proto_name(number, text), -1,
 		    SQLITE_TRANSIENT);
-	else if (strcmp(kind, "conn_state") == 0 && number != EW_CONN_NONE)
+	} else if (strcmp(kind, "conn_state") == 0 && number != EW_CONN_NONE)
 		sqlite3_result_text(context,
 		    ew_conn_state_name((enum ew_conn_state)number), -1,
 		    SQLITE_TRANSIENT);

@@ -30,3 +30,4 @@ libew_store_a_SOURCES += %D%/list.c
 libew_store_a_SOURCES += %D%/query.c %D%/query_priv.h
 libew_store_a_SOURCES += %D%/reader.c
 libew_store_a_SOURCES += %D%/space.c
+EXTRA_DIST += %D%/README.md

@@ -145,7 +145,7 @@ ew_store_flow(struct ew_store *store, const struct ew_contact *contact,
 		.flow_id = ev->flow_id,
 		.parent_id = ev->parent_id,
 		.first_us = us(ev->first_ns),
-		.last_us = us(ev->last_ns),
+		.last_us = us(ev->last_ns < ev->first_ns ? ev->first_ns : ev->last_ns),
 		.src_addr = t->src,
 		.dst_addr = t->dst,
 		.nat_dst = contact->nat_dst,
@@ -166,8 +166,6 @@ ew_store_flow(struct ew_store *store, const struct ew_contact *contact,
 		.has_pkts = t->proto != 6 || (ev->flags & EW_FLOW_F_EXACT),
 	};
 
-	if (r.last_us < r.first_us)
-		r.last_us = r.first_us;
 	for (int i = 0; i < 2; i++) {
 		r.bytes[i] = (int64_t)(ev->side[i].bytes & INT64_MAX);
 		r.pkts[i] = (int64_t)(ev->side[i].pkts & INT64_MAX);

@@ -303,7 +303,7 @@ const struct ew_db_sql store_sql[STORE_STMTS] = {
 	    "DELETE FROM rollup WHERE width_s = 86400 AND bucket_us < ?1" },
 	[ST_DROP_INCIDENT] = { "drop incidents",
 	    "DELETE FROM incident WHERE id IN (SELECT id FROM incident WHERE "
-	    "updated_us < ?1 AND state = 1 LIMIT 500)" },
+	    "updated_us < ?1 AND state <> 0 LIMIT 500)" },
 	[ST_DROP_SIGNAL] = { "drop signals",
 	    "DELETE FROM signal WHERE id IN (SELECT s.id FROM signal s WHERE s.ts_us < "
 	    "?1 "

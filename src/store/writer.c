@@ -535,8 +535,8 @@ store_step(struct ew_store *store, bool all)
 		pthread_mutex_unlock(&store->lock);
 	}
 	if (!store->is_threaded)
-		while (store_retain(store))
-			continue;
+		while (store_retain(store)) {
+		}
 }
 
 /* How long the writer may sleep, in ms. */
