@@ -276,6 +276,8 @@ ew_config_outside(const struct ew_config *config, struct ew_outside_conf *ret_co
 	    &ret_conf->podman);
 	ret_conf->containerd_enabled =
 	    config->runtimes.containerd_enabled != EW_CONFIG_OFF;
+	ret_conf->containerd_explicit =
+	    config->runtimes.containerd_enabled == EW_CONFIG_ON;
 	(void)ew_text_copy(ret_conf->containerd_root, sizeof(ret_conf->containerd_root),
 	    config->runtimes.containerd_root);
 	(void)ew_text_copy(ret_conf->cni_results, sizeof(ret_conf->cni_results),

@@ -34,3 +34,5 @@ libew_proc_a_SOURCES += %D%/webhook_falcosidekick.c
 libew_proc_a_SOURCES += %D%/delivery_send.c
 libew_proc_a_SOURCES += %D%/docker_events.c
 EXTRA_DIST += %D%/README.md
+libew_proc_a_SOURCES += %D%/bundle_parse.c %D%/bundle_parse.h
+libew_proc_a_SOURCES += %D%/bundles.c %D%/bundles.h

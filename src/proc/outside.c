@@ -23,6 +23,7 @@
 #include "base/time.h"
 #include "io/http_client.h"
 #include "io/loop.h"
+#include "proc/bundles.h"
 #include "proc/delivery.h"
 #include "proc/docker.h"
 #include "proc/peer.h"
@@ -37,6 +38,7 @@ struct ew_outside {
 	struct ew_http *http;
 	struct ew_delivery *delivery;
 	struct ew_docker *docker, *podman;
+	struct ew_bundles *bundles;
 	struct ew_timer *term_timer;
 	struct ew_sigwatch *signals[3];
 	const struct ew_outside_part *const *parts;
@@ -196,6 +198,21 @@ check_secrets(const struct ew_outside_conf *conf)
 }
 
 static void
+set_bundles(struct ew_outside *o, const struct ew_outside_conf *before)
+{
+	if (o->bundles && before &&
+	    before->containerd_enabled == o->conf.containerd_enabled &&
+	    strcmp(before->containerd_root, o->conf.containerd_root) == 0 &&
+	    strcmp(before->cni_results, o->conf.cni_results) == 0)
+		return;
+	ew_bundles_free(o->bundles);
+	o->bundles = NULL;
+	if (o->conf.containerd_enabled)
+		o->bundles = ew_bundles_new(o->loop, o->conf.containerd_root,
+		    o->conf.cni_results, o->conf.containerd_explicit, send_to_core, o);
+}
+
+static void
 apply(struct ew_outside *o, const struct ew_outside_conf *before)
 {
 	check_secrets(&o->conf);
@@ -204,6 +221,7 @@ apply(struct ew_outside *o, const struct ew_outside_conf *before)
 	    &o->conf.docker);
 	set_runtime(o, &o->podman, "podman", before ? &before->podman : NULL,
 	    &o->conf.podman);
+	set_bundles(o, before);
 }
 
 int
@@ -285,6 +303,7 @@ outside_free(struct ew_outside *o)
 			o->parts[i]->close(o->part_states[i]);
 	ew_docker_free(o->docker);
 	ew_docker_free(o->podman);
+	ew_bundles_free(o->bundles);
 	ew_delivery_free(o->delivery);
 	ew_http_free(o->http);
 	ew_peer_flush(o->peer);
@@ -397,6 +416,8 @@ ew_outside_each_runtime(const struct ew_outside *outside,
 		visit(context, ew_docker_status(outside->docker));
 	if (outside->podman)
 		visit(context, ew_docker_status(outside->podman));
+	if (outside->bundles)
+		visit(context, ew_bundles_status(outside->bundles));
 }
 
 void

@@ -30,7 +30,7 @@ struct ew_outside_conf {
 	char node[64];
 	char cluster[64];
 	struct ew_runtime_conf docker, podman;
-	bool containerd_enabled;
+	bool containerd_enabled, containerd_explicit;
 	char containerd_root[256];
 	char cni_results[256];
 	uint32_t n_webhooks;

@@ -12,3 +12,4 @@ tests_proc_check_proc_SOURCES += %D%/test_delivery.c
 tests_proc_check_proc_SOURCES += %D%/test_webhook.c
 tests_proc_check_proc_SOURCES += %D%/test_sandbox.c
 tests_proc_check_proc_SOURCES += %D%/test_docker.c
+tests_proc_check_proc_SOURCES += %D%/test_bundles.c
