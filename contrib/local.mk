@@ -16,3 +16,8 @@ endif
 contrib/installed/eastwatch.conf: contrib/eastwatch.sysusers
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && cp $< $@
 CLEANFILES += contrib/installed/eastwatchd.service contrib/installed/eastwatch.conf
+
+# The recording that `eastwatch demo` replays; made by tests/support/record-demo.py.
+demodir = $(pkgdatadir)/demo
+dist_demo_DATA = %D%/demo/demo.pcap %D%/demo/demo.json %D%/demo/demo.yaml
+EXTRA_DIST += tests/support/record-demo.py

@@ -289,7 +289,9 @@ CREATE VIEW v_incidents AS SELECT
 	i.rev AS seq
 FROM incident i
 LEFT JOIN workload sw ON sw.id = i.src
-LEFT JOIN instance si ON si.id = i.src_instance;
+LEFT JOIN instance si ON si.id = i.src_instance
+-- One campaign is one incident: what was merged into another shows only if people know its id.
+WHERE i.state < 2 OR i.messages_sent > 0;
 
 CREATE VIEW v_gaps AS SELECT
 	'eastwatch.gap/1' AS schema,

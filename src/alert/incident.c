@@ -481,6 +481,20 @@ ew_incident_close(struct ew_alert *a, struct incident *inc, struct ew_mono now)
 	ew_incident_free(inc);
 }
 
+/* The path is read from top to bottom: hops of two incidents are told in order of time. */
+static void
+sort_path(struct ew_incident *p)
+{
+	for (uint32_t i = 1; i < p->n_path; i++) {
+		const struct ew_hop hop = p->path[i];
+		uint32_t at = i;
+
+		for (; at > 0 && p->path[at - 1].ts_ns > hop.ts_ns; at--)
+			p->path[at] = p->path[at - 1];
+		p->path[at] = hop;
+	}
+}
+
 /* Two incidents turn out to be one campaign: from ends in favour of into. */
 static void
 absorb(struct ew_alert *a, struct incident *into, struct incident *from,
@@ -510,6 +524,7 @@ absorb(struct ew_alert *a, struct incident *into, struct incident *from,
 		ew_workload_get(h->from);
 		ew_workload_get(h->to);
 	}
+	sort_path(&into->pub);
 	for (uint32_t i = 0; i < from->n_suspects && into->n_suspects < SUSPECTS_MAX;
 	     i++)
 		into->suspects[into->n_suspects++] = from->suspects[i];

@@ -33,6 +33,11 @@ on_incident(void *context, const struct ew_incident *incident)
 
 	while (i < s->n_shown && s->shown[i].id != incident->id)
 		i++;
+	if (incident->state == EW_INCIDENT_MERGED) {
+		if (i < s->n_shown)
+			s->shown[i] = s->shown[--s->n_shown];
+		return;
+	}
 	if (i == EW_REPLAY_SHOWN_MAX)
 		return;
 	if (i == s->n_shown)

@@ -76,6 +76,8 @@ on_incident(void *context, const struct ew_incident *incident, const struct ew_s
 		p->newest_incident = incident->id;
 		p->incidents++;
 	}
+	if (incident->state == EW_INCIDENT_MERGED && p->incidents)
+		p->incidents--;
 	if (p->store)
 		ew_store_incident(p->store, incident);
 	if (p->sink.incident)
