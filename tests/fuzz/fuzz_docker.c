@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Docker's JSON: the first byte picks the kind of answer, the rest is the answer. */
+/* The runtimes' JSON: the first byte picks the kind of answer or file, the rest is it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proc/bundle_parse.h"
 #include "proc/docker_parse.h"
 #include "proc/message.h"
 
@@ -46,13 +47,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct ew_docker_event event;
 	static struct ew_instance_info info;
 	struct ew_docker_version version;
+	struct ew_cni_result result;
 	bool is_running;
 
 	if (size == 0)
 		return 0;
 	const char *text = (const char *)data + 1;
 	size--;
-	switch (data[0] % 5) {
+	switch (data[0] % 7) {
 	case 0:
 		if (ew_docker_parse_event(text, size, "docker", &event) == 0 &&
 		    event.id[0] && !event.is_network)
@@ -70,8 +72,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    0)
 			on_info(NULL, &info);
 		break;
-	default:
+	case 4:
 		(void)ew_docker_parse_version(text, size, &version);
+		break;
+	case 5:
+		if (ew_bundle_parse(text, size, &info) == 0)
+			on_info(NULL, &info);
+		break;
+	default:
+		if (ew_cni_parse(text, size, &result) == 0)
+			on_network(NULL, &result.network);
 	}
 	return 0;
 }
