@@ -52,7 +52,7 @@ compare(const void *a, const void *b)
 static int
 regularity(const uint32_t *values, unsigned n, uint32_t full)
 {
-	uint32_t v[KEPT], dev[KEPT];
+	uint32_t v[KEPT] = { 0 }, dev[KEPT] = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
 		v[i] = values[i];

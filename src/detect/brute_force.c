@@ -134,7 +134,7 @@ static bool
 are_alike(const struct ew_detect *d, const struct guess *g, unsigned n,
     uint32_t *ret_median)
 {
-	uint32_t bytes[KEPT];
+	uint32_t bytes[KEPT] = { 0 };
 
 	for (unsigned i = 0; i < n; i++) {
 		bytes[i] = at(g, i)->bytes;
@@ -217,7 +217,7 @@ judge_turns(struct ew_detect *d, const struct ew_contact *c,
 		return;
 	snprintf(how, sizeof(how),
 	    "%u short questions and answers in one connection within a minute",
-	    ev->turns / 2);
+	    ev->turns / 2u);
 	emit(d, c, g, how, 1, false, now);
 }
 

@@ -7,3 +7,6 @@ tests_graph_check_graph_SOURCES =
 tests_graph_check_graph_SOURCES += %D%/test_fixed.c
 tests_graph_check_graph_SOURCES += %D%/test_graph.c
 tests_graph_check_graph_SOURCES += %D%/world.h
+tests_graph_check_graph_SOURCES += %D%/shop.h
+tests_graph_check_graph_SOURCES += %D%/test_decide.c
+tests_graph_check_graph_SOURCES += %D%/test_persist.c
