@@ -100,27 +100,29 @@ add_order(struct ew_text *sql, const struct ew_query *query, bool is_down)
 		ew_text_add(sql, is_down ? ", seq DESC" : ", seq");
 }
 
-/* The newest N, oldest first: the inner query takes them, the outer one turns them. */
+/*
+ * The newest N, oldest first: the inner query takes them, the outer one turns them. Where
+ * rows can be named, the inner one takes only their names, so that what is costly to show
+ * (an incident's signals as JSON) is made for N rows and not for all.
+ */
 static int
 list_view(struct ew_reader *reader, const struct ew_query *query, ew_row_fn row,
     void *context, size_t *ret_rows, struct ew_error *error)
 {
 	const bool turns = query->last > 0 && query->n_group == 0 && !query->order &&
 	    !orders[query->view].is_name;
+	const char *name = ew_view_info(query->view)->name;
 	struct query_params params = { 0 };
 	struct ew_text sql;
 
 	ew_text_init(&sql, 1u << 20);
-	if (turns) {
-		ew_text_add(&sql, "SELECT ");
-		query_add_columns(&sql, query);
-		ew_text_add(&sql, " FROM (SELECT * FROM v_");
-	} else {
-		ew_text_add(&sql, "SELECT ");
-		query_add_columns(&sql, query);
-		ew_text_add(&sql, " FROM v_");
-	}
-	ew_text_addf(&sql, "%s WHERE 1", ew_view_info(query->view)->name);
+	ew_text_add(&sql, "SELECT ");
+	query_add_columns(&sql, query);
+	if (turns && has_seq(query->view))
+		ew_text_addf(&sql, " FROM v_%s WHERE seq IN (SELECT seq FROM v_", name);
+	else
+		ew_text_add(&sql, turns ? " FROM (SELECT * FROM v_" : " FROM v_");
+	ew_text_addf(&sql, "%s WHERE 1", name);
 	add_window(&sql, &params, query);
 	int rc = query_add_terms(&sql, &params, query, error);
 
