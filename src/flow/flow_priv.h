@@ -153,7 +153,8 @@ struct flow_key {
 struct bucket {
 	uint8_t tags[BUCKET_SLOTS]; /* 0 free */
 	uint32_t slots[BUCKET_SLOTS];
-	uint32_t overflow; /* entries that belong here and live further on */
+	uint32_t
+	    overflow; /* entries that belong here and live further on; index_passed() */
 };
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 
@@ -418,6 +419,9 @@ void table_tell_gap(struct ew_flow_table *table, const struct ew_gap_info *gap);
 void table_tell_evictions(struct ew_flow_table *table);
 struct flow_rare *table_rare(struct ew_flow_table *table, uint32_t slot);
 void table_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
+/* A slot for the packet's new flow, not yet in the wheel. */
+uint32_t table_open(struct ew_flow_table *table, const struct ew_packet *packet,
+    const struct arrival *a, uint64_t parent_id, unsigned serial);
 void table_tell_end(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
 void table_clear(struct ew_flow_table *table);
 uint32_t table_find(const struct ew_flow_table *table, const struct flow_key *key);

@@ -68,6 +68,26 @@ index_equal(uint64_t tags, uint8_t tag)
 	return (x - UINT64_C(0x0101010101010101)) & ~x & UINT64_C(0x8080808080808080);
 }
 
+/*
+ * How many entries were pushed past a bucket, in eight counts of four bits by the tag's low
+ * bits: a look-up goes on only where one of its own kind did. 15 means "many" for good.
+ */
+static inline uint32_t
+index_passed(const struct bucket *b, uint8_t tag)
+{
+	return b->overflow >> (tag % 8 * 4) & 15;
+}
+
+static inline void
+index_pass(struct bucket *b, uint8_t tag, bool back)
+{
+	const uint32_t one = UINT32_C(1) << (tag % 8 * 4);
+
+	if (index_passed(b, tag) == 15)
+		return;
+	b->overflow = back ? b->overflow - one : b->overflow + one;
+}
+
 /* Marks of places 0..7 and of 8..11. */
 struct index_marks {
 	uint64_t low, high;
@@ -145,7 +165,7 @@ index_find(const struct index *index, const struct flow *flows, uint32_t where,
 			    index_is_flow(&flows[b->slots[place]], key))
 				return b->slots[place];
 		}
-		if (b->overflow == 0)
+		if (index_passed(b, tag) == 0)
 			break;
 	}
 	return NO_SLOT;
@@ -167,7 +187,8 @@ index_insert(struct index *index, uint32_t where, uint32_t slot)
 		b->tags[place] = index_tag(where);
 		b->slots[place] = slot;
 		for (uint32_t passed = 0; passed < probe; passed++)
-			index->buckets[(where & index->mask) ^ passed].overflow++;
+			index_pass(&index->buckets[(where & index->mask) ^ passed],
+			    index_tag(where), false);
 		return true;
 	}
 	return false;
@@ -188,8 +209,9 @@ index_remove(struct index *index, uint32_t where, uint32_t slot)
 				continue;
 			b->tags[place] = 0;
 			for (uint32_t passed = 0; passed < probe; passed++)
-				index->buckets[(where & index->mask) ^ passed]
-				    .overflow--;
+				index_pass(&index->buckets[(where & index->mask) ^
+					       passed],
+				    tag, true);
 			return;
 		}
 	}

@@ -26,3 +26,4 @@ libew_flow_a_SOURCES += %D%/timers.c
 libew_flow_a_SOURCES += %D%/turns.c
 libew_flow_a_SOURCES += %D%/wheel.c
 libew_flow_a_SOURCES += %D%/index_priv.h
+libew_flow_a_SOURCES += %D%/feed.c

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*~
- * The flow table: packets in, connections out.
+/*
+ * The flow table's memory: slots, who gets one, and who has to go.
  *
- * Memory is reserved once and touched only as far as flows ever reached. A batch of packets
- * goes through in three passes: keys and hashes, which fetch the index lines; the likely
- * flows, which fetch theirs; and the work, which then finds everything in the cache. A
- * single packet would wait for main memory twice; sixty wait once, together.
+ * Everything is reserved once and touched only as far as flows ever reached. A new flow
+ * takes the slot that was freed last, else the next untouched one, else somebody's: the
+ * oldest unanswered flow's, so that a flood of SYNs pushes out its own, and only when all
+ * have been answered, one that closed or was long silent.
  *
- * The clock is the highest packet time so far. When packet time falls back by more than a
- * second (a file of two captures, a stepped clock) the difference becomes a skew that is
- * added from then on: timers keep running forward, records keep the times on the packets.
- *
- * Owned by one thread. What is due and when: timers.c. Who counts where: points.c.
+ * Owned by one thread. Packets come in through feed.c; what is due is in timers.c.
  */
 #include "flow/flow.h"
 
@@ -21,13 +17,8 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
-#include "capture/frame.h"
 #include "flow/flow_priv.h"
 #include "flow/index_priv.h"
-
-/* How far packet time may fall back before it counts as a step: more than reordering
- * between receive queues, less than any correction of a clock. */
-#define STEP_BACK_NS EW_NS_PER_S
 
 struct ew_flow_conf
 ew_flow_conf_default(bool exact)
@@ -153,33 +144,6 @@ table_find(const struct ew_flow_table *table, const struct flow_key *key)
 	const uint32_t where = index_where(index_hash(&table->index, key));
 
 	return index_find(&table->index, table->flows, where, key);
-}
-
-static uint32_t
-domain_of(const struct ew_flow_table *table, const struct ew_packet *packet)
-{
-	if (packet->domain || !table->points.has_domains)
-		return packet->domain;
-	return points_get(&table->points, packet->ifindex).domain;
-}
-
-static void
-prepare(struct ew_flow_table *table, const struct ew_packet *packet, struct arrival *a)
-{
-	const uint32_t domain = domain_of(table, packet);
-	uint16_t dport = packet->dport;
-	bool one_way = false;
-
-	if (packet->kind == EW_PACKET_ICMP)
-		dport = icmp_counterpart(packet->proto, (uint8_t)packet->sport,
-		    (uint8_t)packet->dport, &one_way);
-	a->end = (uint8_t)table_key(&packet->src, packet->sport, &packet->dst, dport,
-	    packet->proto, domain, one_way, &a->key);
-	a->where = index_where(index_hash(&table->index, &a->key));
-	a->point = packet->ifindex;
-	if (a->point && packet->seen == EW_SEEN_OUTGOING)
-		a->point |= POINT_OUTGOING;
-	index_prefetch(&table->index, a->where);
 }
 
 /* --- opening and closing ------------------------------------------------------------------ */
@@ -343,8 +307,8 @@ begins_flipped(const struct ew_packet *packet)
 	return packet->kind == EW_PACKET_UDP && udp_begins_flipped(packet);
 }
 
-static uint32_t
-open_flow(struct ew_flow_table *table, const struct ew_packet *packet,
+uint32_t
+table_open(struct ew_flow_table *table, const struct ew_packet *packet,
     const struct arrival *a, uint64_t parent_id, unsigned serial)
 {
 	const uint32_t slot = take_slot(table);
@@ -385,261 +349,4 @@ open_flow(struct ew_flow_table *table, const struct ew_packet *packet,
 	if (++table->counters.open > table->counters.peak)
 		table->counters.peak = table->counters.open;
 	return slot;
-}
-
-/* --- packets ------------------------------------------------------------------------------ */
-
-static void
-count(struct flow *f, unsigned end, const struct ew_packet *packet)
-{
-	struct flow_side *side = &f->side[end];
-	const uint32_t low = side->ip_bytes_low + packet->ip_bytes;
-
-	side->ip_bytes_high += low < side->ip_bytes_low;
-	side->ip_bytes_low = low;
-	if (side->pkts != UINT32_MAX)
-		side->pkts++;
-}
-
-/* Whether the packet counts here, or is a copy of one that counted elsewhere. */
-static bool
-counts_here(struct ew_flow_table *table, struct flow *f, const struct arrival *a,
-    const struct ew_packet *packet)
-{
-	uint32_t *point = &f->point[a->end];
-
-	if (*point == a->point || a->point == 0)
-		return true;
-	if (*point == 0 ||
-	    points_get(&table->points, *point & ~POINT_OUTGOING).kind == POINT_GONE) {
-		if (points_counts(&table->points, packet->ifindex, &packet->src,
-			&packet->dst)) {
-			*point = a->point;
-			return true;
-		}
-		table->counters.not_points++;
-		return false;
-	}
-	table->counters.copies++;
-	return false;
-}
-
-/* Ports or address were given to somebody else before the old flow was over. */
-static bool
-is_successor(struct ew_flow_table *table, const struct flow *f, const struct arrival *a,
-    const struct ew_packet *packet)
-{
-	if (packet->kind != EW_PACKET_TCP || !(packet->tcp_flags & EW_TCP_SYN) ||
-	    !tcp_is_reuse(f, packet))
-		return false;
-	if (f->point[a->end] == a->point || a->point == 0)
-		return true;
-	/* At another point only a SYN never seen before begins anew. */
-	return packet->seq != f->side[a->end].start &&
-	    points_counts(&table->points, packet->ifindex, &packet->src, &packet->dst);
-}
-
-static bool
-is_over(const struct ew_flow_table *table, uint32_t slot, int64_t ts_ns)
-{
-	const struct flow *f = &table->flows[slot];
-
-	if (ts_ns - f->last_ns < EW_NS_PER_S && (f->bits & FLOW_ANSWERED))
-		return false;
-	return ts_ns >= table_deadline(table, slot);
-}
-
-static void
-feed_notes(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *packet,
-    const struct ew_note *note)
-{
-	switch ((enum ew_note_kind)note->kind) {
-	case EW_NOTE_DNS:
-	case EW_NOTE_DHCP:
-		tell_note(table, slot, packet, note);
-		break;
-	case EW_NOTE_NDP:
-		neighbour_feed_ndp(table, packet, &note->u.ndp,
-		    table->flows[slot].domain & ~DOMAIN_ONE_WAY);
-		break;
-	case EW_NOTE_QUOTE:
-		refused_feed(table, packet, &note->u.quote,
-		    table->flows[slot].domain & ~DOMAIN_ONE_WAY);
-		break;
-	case EW_NOTE_ARP:
-		break;
-	}
-}
-
-static void
-feed_flow(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *packet,
-    unsigned end, bool is_new)
-{
-	struct flow *f = &table->flows[slot];
-
-	if (!packet->uncounted)
-		count(f, end, packet);
-	if (!(f->bits & FLOW_ANSWERED) && f->side[0].pkts && f->side[1].pkts)
-		table_answered(table, slot);
-	if (packet->kind != EW_PACKET_TCP) {
-		datagram_feed(table, slot, packet, end, is_new);
-	} else if (!packet->uncounted && !tcp_feed_steady(f, packet, end)) {
-		if (is_new && tcp_feed_first_syn(table, slot, packet, end))
-			return;
-		const struct tcp_before before = { .from = side_state(&f->side[end]),
-			.to = side_state(&f->side[end ^ 1]),
-			.ms = table->cold[slot].ms,
-			.is_new = is_new };
-
-		tcp_feed(table, slot, packet, end);
-		tcp_tell(table, slot, packet, end, &before);
-	}
-	if (table->turns &&
-	    (table->conf.exact ||
-		points_zooms(&table->points, &packet->src, &packet->dst)))
-		turns_feed(table, slot, end, packet->payload_bytes);
-}
-
-/* The slot of the packet's flow, or NO_SLOT when the packet does not count. */
-static uint32_t
-feed_packet(struct ew_flow_table *table, const struct ew_packet *packet,
-    const struct arrival *a, uint64_t parent_id)
-{
-	uint32_t slot = a->guess;
-	unsigned serial = 0;
-
-	if (slot == NO_SLOT || !index_is_flow(&table->flows[slot], &a->key))
-		slot = index_find(&table->index, table->flows, a->where, &a->key);
-
-	if (slot != NO_SLOT) {
-		struct flow *f = &table->flows[slot];
-		const bool reused = is_successor(table, f, a, packet);
-
-		if (!reused && !is_over(table, slot, packet->ts_ns)) {
-			if (!counts_here(table, f, a, packet))
-				return NO_SLOT;
-			feed_flow(table, slot, packet, a->end, false);
-			return slot;
-		}
-		if (table->cold[slot].first_ns == packet->ts_ns)
-			serial = history_serial(&table->cold[slot]) + 1;
-		table->counters.reused += reused;
-		table->counters.timeouts += !reused;
-		table_close(table, slot, 0);
-	}
-	if (a->point &&
-	    !points_counts(&table->points, packet->ifindex, &packet->src,
-		&packet->dst)) {
-		table->counters.not_points++;
-		return NO_SLOT;
-	}
-	slot = open_flow(table, packet, a, parent_id, serial);
-	table->opening = slot;
-	feed_flow(table, slot, packet, a->end, true);
-	table->opening = NO_SLOT;
-	table_schedule(table, slot);
-	return slot;
-}
-
-/* Move the clock to the packet's time and run what is due by then. */
-static void
-advance(struct ew_flow_table *table, int64_t ts_ns)
-{
-	int64_t at = ts_ns + table->skew_ns;
-
-	if (!table->started) {
-		table->started = true;
-		table->base_ns = ts_ns;
-		table->clock_ns = ts_ns;
-		return;
-	}
-	if (at < table->clock_ns - STEP_BACK_NS) {
-		table->skew_ns += table->clock_ns - at;
-		table->counters.time_steps++;
-		return;
-	}
-	if (at > table->clock_ns)
-		table_run_timers(table, at);
-}
-
-/* Fetch what evicting the next n flows will touch. */
-static void
-fetch_victims(struct ew_flow_table *table, uint32_t n)
-{
-	uint32_t at = table->hand;
-
-	if (table->free_slot != NO_SLOT || table->high_water < table->conf.max_flows ||
-	    table->unanswered.count < n)
-		return;
-	for (uint32_t i = 0; i < n; i++) {
-		const uint32_t slot = slot_set_next(&table->unanswered, at);
-
-		__builtin_prefetch(&table->flows[slot]);
-		__builtin_prefetch((const char *)&table->flows[slot] + 64);
-		index_prefetch(&table->index, table->cold[slot].where);
-		at = slot + 1 == table->conf.max_flows ? 0 : slot + 1;
-	}
-}
-
-/* The passes before the work: keys and index lines, then likely flows. */
-static void
-fetch(struct ew_flow_table *table, const struct ew_batch *batch)
-{
-	struct arrival *arrivals = table->arrivals;
-	uint32_t strangers = 0;
-
-	for (uint32_t i = 0; i < batch->n_packets; i++) {
-		if (batch->packets[i].kind != EW_PACKET_ARP)
-			prepare(table, &batch->packets[i], &arrivals[i]);
-	}
-	for (uint32_t i = 0; i < batch->n_packets; i++) {
-		if (batch->packets[i].kind == EW_PACKET_ARP)
-			continue;
-		const uint32_t guess = index_guess(&table->index, arrivals[i].where);
-
-		arrivals[i].guess = guess;
-		if (guess != NO_SLOT) {
-			__builtin_prefetch(&table->flows[guess]);
-			__builtin_prefetch((const char *)&table->flows[guess] + 64);
-			__builtin_prefetch(&table->cold[guess]);
-		} else {
-			strangers++;
-		}
-	}
-	fetch_victims(table, strangers);
-}
-
-void
-ew_flow_feed(struct ew_flow_table *table, const struct ew_batch *batch)
-{
-	const uint32_t n = batch->n_packets;
-
-	fetch(table, batch);
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ew_packet *packet = &batch->packets[i];
-		const struct ew_note *note =
-		    packet->note ? &batch->notes[packet->note - 1] : NULL;
-
-		advance(table, packet->ts_ns);
-		if (packet->kind == EW_PACKET_ARP) {
-			if (note)
-				neighbour_feed_arp(table, packet, &note->u.arp,
-				    domain_of(table, packet));
-			continue;
-		}
-		table->counters.packets++;
-		table->counters.bytes += packet->ip_bytes;
-		const uint64_t parent =
-		    packet->outer ? table->parents[packet->outer - 1] : 0;
-		const uint32_t slot =
-		    feed_packet(table, packet, &table->arrivals[i], parent);
-		const bool is_outer = i + 1 < n && batch->packets[i + 1].outer == i + 1;
-
-		if (is_outer)
-			table->parents[i] = slot == NO_SLOT
-			    ? parent
-			    : tell_flow_id(&table->flows[slot], &table->cold[slot]);
-		if (slot != NO_SLOT && note)
-			feed_notes(table, slot, packet, note);
-	}
 }

@@ -203,8 +203,11 @@ Test(table, colliding_keys_are_bounded_and_an_unanswered_one_makes_room)
 	cr_expect(index_insert(&index, 0xab000777, 200));
 	for (uint32_t i = 0; i < in; i++)
 		index_remove(&index, 0xab000777, i == 100 ? 200 : i);
+	/* Counts that overflowed stay; only those of this tag's kind did. */
 	for (size_t i = 0; i <= index.mask; i++)
-		cr_assert_eq(index.buckets[i].overflow, 0);
+		cr_assert_eq(index.buckets[i].overflow &
+			~(UINT32_C(15) << (0xab % 8 * 4)),
+		    0);
 	index_fini(&index);
 }
 
