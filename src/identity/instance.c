@@ -238,6 +238,9 @@ keep_labels(struct inst *inst, const struct ew_instance_info *info,
 	inst->labels = size ? ew_alloc(size) : NULL;
 	inst->labels_size = size;
 	inst->n_labels = (uint8_t)n;
+	inst->labels_hash = 0;
+	if (!size)
+		return;
 	char *at = inst->labels;
 
 	for (unsigned i = 0; i < n; i++) {
@@ -249,7 +252,7 @@ keep_labels(struct inst *inst, const struct ew_instance_info *info,
 		memcpy(at + key + 1, info->labels[i].value, value);
 		at += key + value + 2;
 	}
-	inst->labels_hash = size ? ew_map_hash(map, inst->labels, size) : 0;
+	inst->labels_hash = ew_map_hash(map, inst->labels, size);
 }
 
 static void

@@ -29,6 +29,7 @@ libew_identity_a_SOURCES += %D%/resolve.c %D%/resolve_priv.h
 libew_identity_a_SOURCES += %D%/roster.c
 libew_identity_a_SOURCES += %D%/rule.c %D%/rule_priv.h
 libew_identity_a_SOURCES += %D%/seat.c
+libew_identity_a_SOURCES += %D%/seating.c
 libew_identity_a_SOURCES += %D%/spoof.c
 libew_identity_a_SOURCES += %D%/translate.c
 libew_identity_a_SOURCES += %D%/wait.c

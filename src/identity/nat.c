@@ -87,7 +87,8 @@ ew_nat_free(struct nat_table *table)
 	if (!table)
 		return;
 	while ((nat = TAILQ_FIRST(&table->nats)) != NULL)
-		nat_free(table, nat);
+		nat_free(table,
+		    nat); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
 	ew_map_fini(&table->by_key);
 	ew_map_fini(&table->by_isn);
 	free(table->halves);

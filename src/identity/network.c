@@ -557,7 +557,8 @@ ew_net_free_all(struct ew_identity *identity)
 
 	drop_subnets(identity, NULL);
 	while ((net = TAILQ_FIRST(&identity->nets)) != NULL)
-		net_free(identity, net);
+		net_free(identity,
+		    net); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
 	while ((host = TAILQ_FIRST(&identity->host_addr_list)) != NULL) {
 		TAILQ_REMOVE(&identity->host_addr_list, host, order);
 		free(host);

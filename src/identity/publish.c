@@ -164,7 +164,8 @@ ew_proxy_take(struct ew_identity *identity, const struct inst *inst, uint16_t po
 	struct publish_table *table = identity->publish;
 	struct expected *e;
 
-	while ((e = TAILQ_FIRST(&table->expected)) && e->t_ns + PROXY_WITHIN_NS < t.ns)
+	while ((e = TAILQ_FIRST(&table->expected)) &&
+	    e->t_ns + PROXY_WITHIN_NS < t.ns) /* NOLINT(clang-analyzer-unix.Malloc) */
 		forget_oldest(table);
 	TAILQ_FOREACH (e, &table->expected, order) {
 		if (e->inst != inst->pub.id || e->port != port || e->proto != proto ||

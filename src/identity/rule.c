@@ -199,50 +199,43 @@ cut_tail(char *name, const char *dash_tail)
 		name[n - tail - 1] = '\0';
 }
 
-/* From pod's name and labels to the kind and name of what owns it. */
 static const char *
-pod_owner(const struct ew_instance_info *info, const char *pod, const char *node,
+job_owner(const char *job, char owner[EW_LABEL_VALUE_MAX])
+{
+	ew_text_copy(owner, EW_LABEL_VALUE_MAX, job);
+	const size_t before = strlen(owner);
+
+	cut_digits(owner);
+	return strlen(owner) < before ? "CronJob" : "Job";
+}
+
+/* From the controller's kind and name, when the runtime's reader knows them. */
+static const char *
+told_owner(const struct ew_instance_info *info, const char *kind, const char *name,
     char owner[EW_LABEL_VALUE_MAX])
 {
-	static const char *const job_keys[] = { "batch.kubernetes.io/job-name",
-		"job-name", NULL };
-	const char *kind = label(info, "io.kubernetes.owner.kind");
-	const char *name = label(info, "io.kubernetes.owner.name");
 	const char *hash = label(info, "pod-template-hash");
-	const char *job = label_of(info, job_keys);
 
-	if (kind && name) {
-		ew_text_copy(owner, EW_LABEL_VALUE_MAX, name);
-		if (strcmp(kind, "ReplicaSet") == 0) {
-			if (hash)
-				cut_tail(owner, hash);
-			else
-				owner[without_suffix(owner, strlen(owner), 8, 10)
-					?: strlen(owner)] = '\0';
-			return "Deployment";
-		}
-		if (strcmp(kind, "Job") == 0) {
-			const size_t before = strlen(owner);
+	if (strcmp(kind, "Job") == 0)
+		return job_owner(name, owner);
+	ew_text_copy(owner, EW_LABEL_VALUE_MAX, name);
+	if (strcmp(kind, "ReplicaSet") != 0)
+		return kind;
+	const size_t length = without_suffix(owner, strlen(owner), 8, 10);
 
-			cut_digits(owner);
-			return strlen(owner) < before ? "CronJob" : "Job";
-		}
-		if (strcmp(kind, "Node") != 0)
-			return kind;
-		pod = name = pod ? pod : name;
-	}
-	if (job) {
-		ew_text_copy(owner, EW_LABEL_VALUE_MAX, job);
-		const size_t before = strlen(owner);
+	if (hash)
+		cut_tail(owner, hash);
+	else if (length)
+		owner[length] = '\0';
+	return "Deployment";
+}
 
-		cut_digits(owner);
-		return strlen(owner) < before ? "CronJob" : "Job";
-	}
+/* From the pod's own name. */
+static const char *
+guessed_owner(const struct ew_instance_info *info, const char *pod, const char *node,
+    char owner[EW_LABEL_VALUE_MAX])
+{
 	ew_text_copy(owner, EW_LABEL_VALUE_MAX, pod);
-	if (label(info, "statefulset.kubernetes.io/pod-name")) {
-		cut_digits(owner);
-		return "StatefulSet";
-	}
 	const size_t whole = strlen(owner);
 
 	if (node[0])
@@ -256,6 +249,29 @@ pod_owner(const struct ew_instance_info *info, const char *pod, const char *node
 	if (set && n < set)
 		return "Deployment";
 	return set && label(info, "controller-revision-hash") ? "DaemonSet" : "Pod";
+}
+
+/* The kind of what owns the pod, and its name. */
+static const char *
+pod_owner(const struct ew_instance_info *info, const char *pod, const char *node,
+    char owner[EW_LABEL_VALUE_MAX])
+{
+	static const char *const job_keys[] = { "batch.kubernetes.io/job-name",
+		"job-name", NULL };
+	const char *kind = label(info, "io.kubernetes.owner.kind");
+	const char *name = label(info, "io.kubernetes.owner.name");
+	const char *job = label_of(info, job_keys);
+
+	if (kind && name && strcmp(kind, "Node") != 0)
+		return told_owner(info, kind, name, owner);
+	if (job)
+		return job_owner(job, owner);
+	if (label(info, "statefulset.kubernetes.io/pod-name")) {
+		ew_text_copy(owner, EW_LABEL_VALUE_MAX, pod);
+		cut_digits(owner);
+		return "StatefulSet";
+	}
+	return guessed_owner(info, pod, node, owner);
 }
 
 static bool
