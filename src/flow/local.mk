@@ -27,3 +27,4 @@ libew_flow_a_SOURCES += %D%/turns.c
 libew_flow_a_SOURCES += %D%/wheel.c
 libew_flow_a_SOURCES += %D%/index_priv.h
 libew_flow_a_SOURCES += %D%/feed.c
+libew_flow_a_SOURCES += %D%/tcp_life.c

@@ -54,6 +54,14 @@ is_syn_then_reset(const struct flow_cold *cold)
 	return at[strcspn(at, "HAFGIQR")] == 'R';
 }
 
+/* The responder reset before anything came about. */
+static bool
+is_rejected(const struct flow *f, enum tcp_state os)
+{
+	return os == TCP_SYN_SENT || os == TCP_SYN_ACK_SENT ||
+	    (os == TCP_RESET && tcp_bytes(f, 0) == 0 && tcp_bytes(f, 1) == 0);
+}
+
 static enum ew_conn_state
 tcp_conn_state(const struct flow *f, const struct flow_cold *cold)
 {
@@ -64,8 +72,7 @@ tcp_conn_state(const struct flow *f, const struct flow_cold *cold)
 	const bool r_inactive = rs == TCP_INACTIVE || rs == TCP_PARTIAL;
 
 	if (rs == TCP_RESET) {
-		if (os == TCP_SYN_SENT || os == TCP_SYN_ACK_SENT ||
-		    (os == TCP_RESET && tcp_bytes(f, 0) == 0 && tcp_bytes(f, 1) == 0))
+		if (is_rejected(f, os))
 			return EW_CONN_REJ;
 		return o_inactive ? EW_CONN_RSTRH : EW_CONN_RSTR;
 	}
@@ -246,9 +253,7 @@ tell(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
 static bool
 overlaps_gap(const struct ew_flow_table *table, const struct ew_flow_event *ev)
 {
-	const uint32_t n = table->n_gaps < GAPS_MAX ? table->n_gaps : GAPS_MAX;
-
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < GAPS_MAX && i < table->n_gaps; i++) {
 		if (table->gaps[i].from_ns <= ev->last_ns &&
 		    table->gaps[i].to_ns >= ev->first_ns)
 			return true;
