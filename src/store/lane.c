@@ -98,8 +98,8 @@ store_push(struct ew_store *store, struct store_lane *lane)
 void
 store_put(struct ew_store *store, struct store_lane *lane, struct rec_head *record)
 {
-	record->is_grouped =
-	    lane == &store->urgent && store->in_group && record->kind != REC_END;
+	record->is_grouped = lane == &store->urgent && store->in_group;
+	lane->grouped += record->is_grouped;
 	if (lane->backlog.used > lane->backlog.start)
 		store_push(store, lane);
 	if (lane->backlog.used == lane->backlog.start && ring_put(store, lane, record))

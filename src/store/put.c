@@ -375,6 +375,7 @@ ew_store_begin(struct ew_store *store)
 {
 	assert(!store->in_group);
 	store->in_group = true;
+	store->urgent.grouped = 0;
 }
 
 void
@@ -383,8 +384,10 @@ ew_store_end(struct ew_store *store)
 	struct rec_head r = { .kind = REC_END, .size = sizeof(r) };
 
 	assert(store->in_group);
-	store_put(store, &store->urgent, &r);
 	store->in_group = false;
+	if (store->urgent.grouped == 0)
+		return; /* nothing happened: the usual turn of the loop */
+	store_put(store, &store->urgent, &r);
 	store_wake(store);
 }
 

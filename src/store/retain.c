@@ -214,9 +214,10 @@ bool
 store_retain(struct ew_store *store)
 {
 	const int64_t now_us = atomic_load(&store->now_us);
-	const int64_t now_ns = ew_ticks_ns();
+	/* Passes by packet time in a replay, so that it ends the same each time. */
+	const int64_t now_ns = store->is_threaded ? ew_ticks_ns() : now_us * EW_NS_PER_US;
 
-	if (now_us == 0 || store->retry_ns > now_ns)
+	if (now_us == 0 || store->retry_ns > ew_ticks_ns())
 		return false;
 	__atomic_store_n(&store->counts.file_bytes,
 	    (uint64_t)(ew_db_int(&store->db, "PRAGMA page_count", 0) *

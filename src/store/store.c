@@ -43,7 +43,7 @@ ew_store_conf_default(struct ew_store_conf *ret_conf)
 		.keep_edges_ns = 180 * DAY_NS,
 		.max_bytes = UINT64_C(4) << 30,
 		.flush_ms = 1000,
-		.ring_bytes = 8u << 20,
+		.ring_bytes = 4u << 20,
 		.is_threaded = true,
 		.program = "eastwatch",
 	};
@@ -105,7 +105,7 @@ open_database(struct ew_store *store, struct ew_error *error)
 	(void)ew_db_exec(db, "pragmas",
 	    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 	    "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
-	    "PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 0;"
+	    "PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA trusted_schema = OFF;");
 	/* A replay that is cut off is run again: it syncs once, at the end. */
 	if (!store->is_threaded)
@@ -225,7 +225,7 @@ ew_store_open(const struct ew_store_conf *conf, struct ew_error *error,
 
 	store->urgent.ring = ew_ring_new(URGENT_RING_BYTES);
 	store->urgent.backlog_max = store->urgent.batch_max = URGENT_BACKLOG_MAX;
-	store->bulk.ring = ew_ring_new(conf->ring_bytes ? conf->ring_bytes : 8u << 20);
+	store->bulk.ring = ew_ring_new(conf->ring_bytes ? conf->ring_bytes : 4u << 20);
 	store->bulk.backlog_max = store->bulk.batch_max = BULK_BACKLOG_MAX;
 	store_keys_init(&store->keys);
 	store->addr6 = ew_alloc_array(ADDR6_CACHE, sizeof(*store->addr6));

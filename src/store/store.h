@@ -50,7 +50,7 @@ struct ew_store_conf {
 	uint64_t
 	    max_bytes; /* database.retention.max_size, 4 GiB: oldest flow rows go first */
 	uint32_t flush_ms; /* 1000 */
-	size_t ring_bytes; /* of the second ring; 8 MiB, about 40,000 flows */
+	size_t ring_bytes; /* of the second ring; 4 MiB, about 20,000 flows */
 	/* false: no thread, every call writes before it returns, commits as flush_ms of packet
 	 * time pass and at ew_store_flush. For replay: deterministic. */
 	bool is_threaded;

@@ -29,6 +29,7 @@ struct store_lane {
 	/* loop thread's */
 	struct store_buffer backlog;
 	uint32_t puts;
+	uint32_t grouped; /* records since ew_store_begin */
 	/* writer's */
 	struct store_buffer batch;
 	size_t closed; /* of batch: end of the last complete group */
