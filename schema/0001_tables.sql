@@ -262,6 +262,7 @@ CREATE TABLE signal (
 ) STRICT;
 CREATE INDEX signal_rev ON signal (rev);
 CREATE INDEX signal_ts ON signal (ts_us);
+CREATE INDEX signal_incident ON signal (incident) WHERE incident <> 0;
 CREATE INDEX signal_src ON signal (src);
 CREATE INDEX signal_dst ON signal (dst);
 CREATE INDEX signal_src_instance ON signal (src_instance);

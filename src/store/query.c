@@ -177,6 +177,35 @@ add_number(struct ew_text *sql, struct query_params *params, const char *column,
 	    "%s: \"%s\" is no number: write N, >N, >=N, <N or <=N", column, value);
 }
 
+/* Ids are integers in the tables, with an index: no need to print all to compare them. */
+static bool
+add_id(struct ew_text *sql, struct query_params *params, enum ew_view view,
+    const char *field, const char *value)
+{
+	static const struct {
+		enum ew_view view;
+		const char *field, *sql;
+	} ids[] = {
+		{ EW_VIEW_SIGNALS, "id",
+		    "seq IN (SELECT rev FROM signal WHERE id = ?)" },
+		{ EW_VIEW_SIGNALS, "incident_id",
+		    "seq IN (SELECT rev FROM signal WHERE incident = ? AND incident <> "
+		    "0)" },
+		{ EW_VIEW_INCIDENTS, "id",
+		    "seq IN (SELECT rev FROM incident WHERE id = ?)" },
+	};
+
+	if (strlen(value) != 16 || strspn(value, "0123456789abcdef") != 16)
+		return false;
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		if (ids[i].view == view && strcmp(ids[i].field, field) == 0) {
+			ew_text_add(sql, ids[i].sql);
+			query_bind_int(params, (int64_t)strtoull(value, NULL, 16));
+			return true;
+		}
+	return false;
+}
+
 int
 query_add_field(struct ew_text *sql, struct query_params *params, enum ew_view view,
     const char *field, const char *value, struct ew_error *error)
@@ -188,6 +217,8 @@ query_add_field(struct ew_text *sql, struct query_params *params, enum ew_view v
 		ew_text_addf(sql, "%s IS NULL", field);
 		return 0;
 	}
+	if (add_id(sql, params, view, field, value))
+		return 0;
 	switch (f->type) {
 	case EW_FIELD_INT:
 	case EW_FIELD_REAL:
