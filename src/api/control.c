@@ -518,6 +518,7 @@ on_line(void *context, struct ew_line_conn *conn, const char *line, size_t size)
 }
 
 static void
+/* cppcheck-suppress constParameter ; the type of the callback is given */
 on_conn_closed(void *context, struct ew_line_conn *conn)
 {
 	struct control *c = context;

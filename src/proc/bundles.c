@@ -110,7 +110,8 @@ forget_unseen(struct ew_bundles *b, struct known **table, enum ew_proc_type type
 {
 	struct known *k, *next;
 
-	HASH_ITER (hh, *table, k, next) {
+	for (k = *table; k; k = next) {
+		next = k->hh.next;
 		if (k->is_seen) {
 			k->is_seen = false;
 			continue;
@@ -327,7 +328,8 @@ free_table(struct known **table)
 {
 	struct known *k, *next;
 
-	HASH_ITER (hh, *table, k, next) {
+	for (k = *table; k; k = next) {
+		next = k->hh.next;
 		forget(table, k);
 	}
 }

@@ -417,7 +417,8 @@ configure_one(struct ew_delivery *d, const struct ew_webhook_conf *conf)
 		t = ew_alloc(sizeof(*t));
 		t->delivery = d;
 		t->timer = ew_timer_new(d->loop, on_timer, t);
-		struct target **at = &d->targets; /* in the order of the configuration */
+		struct target **at =
+		    &d->targets; /* in the order of the configuration */
 		while (*at)
 			at = &(*at)->next;
 		*at = t;

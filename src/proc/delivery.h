@@ -35,8 +35,7 @@ void ew_delivery_configure(struct ew_delivery *delivery,
  * Queue one. Queued twice (same id and target) it is sent once. The result may come from
  * inside this call when it cannot be queued (no such target, no room).
  */
-void ew_delivery_put(struct ew_delivery *delivery,
-    const struct ew_outbox_delivery *item);
+void ew_delivery_put(struct ew_delivery *d, const struct ew_outbox_delivery *delivery);
 /* Past queue, bucket and circuit: one attempt, result with that id. Returns 0 or -ENOENT. */
 int ew_delivery_test(struct ew_delivery *delivery, const char *target,
     const struct ew_message *message);

@@ -510,10 +510,14 @@ ew_docker_free(struct ew_docker *d)
 	if (!d)
 		return;
 	cancel_all(d);
-	HASH_ITER (hh, d->instances, i, next_instance)
+	for (i = d->instances; i; i = next_instance) {
+		next_instance = i->hh.next;
 		docker_forget_instance(d, i);
-	HASH_ITER (hh, d->networks, n, next_network)
+	}
+	for (n = d->networks; n; n = next_network) {
+		next_network = n->hh.next;
 		docker_forget_network(d, n);
+	}
 	ew_timer_free(d->session_timer);
 	ew_timer_free(d->list_timer);
 	ew_timer_free(d->inspect_timer);

@@ -316,7 +316,8 @@ docker_forget_unlisted(struct ew_docker *d)
 	struct docker_instance *i, *next_instance;
 	struct docker_network *n, *next_network;
 
-	HASH_ITER (hh, d->instances, i, next_instance) {
+	for (i = d->instances; i; i = next_instance) {
+		next_instance = i->hh.next;
 		/* What an event told after the list was asked for is newer than the list. */
 		if (i->is_listed || i->touched_ns >= d->listed_ns)
 			continue;
@@ -324,7 +325,8 @@ docker_forget_unlisted(struct ew_docker *d)
 		docker_tell_gone(d, i, 0);
 		docker_forget_instance(d, i);
 	}
-	HASH_ITER (hh, d->networks, n, next_network) {
+	for (n = d->networks; n; n = next_network) {
+		next_network = n->hh.next;
 		if (!n->is_listed && n->touched_ns < d->listed_ns)
 			docker_tell_network_gone(d, n, 0);
 	}
