@@ -252,7 +252,10 @@ fill_member(struct member *m, const struct ew_signal *s)
 	m->detector = s->detector;
 	memcpy(m->technique, s->technique, sizeof(m->technique));
 	m->src_hash = ew_alert_hash(s->src->name);
-	m->dst_hash = s->dst ? ew_alert_hash(s->dst->name) : 0;
+	/* Only somebody is a target: nobody's address and the outside add none (5.2). */
+	bool is_somebody =
+	    s->dst && (s->dst->cls == EW_PEER_WORKLOAD || s->dst->cls == EW_PEER_NODE);
+	m->dst_hash = is_somebody ? ew_alert_hash(s->dst->name) : 0;
 	m->score = s->score;
 	m->port = s->port;
 	m->proto = s->proto;

@@ -59,30 +59,48 @@ has_target(const struct ranked *r, uint32_t n, const struct member *m)
 	return m->dst_hash == 0;
 }
 
+/*
+ * An edge that failed, of a source that scans, is a step of the scan: it has its own score,
+ * but adds no second one and no tactic. Points are given once (9.1).
+ */
+static bool
+is_step_of_scan(const struct ranked *r, uint32_t n, const struct member *m)
+{
+	bool has_failed = m->outcome == EW_OUT_REFUSED ||
+	    m->outcome == EW_OUT_UNANSWERED || m->outcome == EW_OUT_HALFOPEN;
+
+	if (m->family != EW_FAMILY_EDGE || !has_failed || m->is_control)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		if (r[i].m->family == EW_FAMILY_SCAN &&
+		    r[i].m->src_hash == m->src_hash && r[i].score >= 30)
+			return true;
+	return false;
+}
+
 static int
 combine(const struct ranked *r, uint32_t n)
 {
-	const struct member *counted[3];
-	uint32_t n_counted = 0, families = 0, tactics = 0;
+	uint32_t n_counted = 0, families = 0, tactics = 0, all = 0;
 	int score[3] = { 0 };
 
-	for (uint32_t i = 0; i < n && n_counted < 3; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct member *m = r[i].m;
+		bool is_step = is_step_of_scan(r, n, m);
 		bool adds = n_counted == 0 || !(families >> m->family & 1) ||
 		    (m->tactic && !(tactics >> m->tactic & 1)) || !has_target(r, i, m);
 
-		if (!adds || r[i].score < 30)
+		if (r[i].score < 30)
+			break;
+		if (!is_step && m->tactic)
+			all |= 1u << m->tactic;
+		if (n_counted == 3 || !adds || (is_step && n_counted))
 			continue;
-		score[n_counted] = r[i].score;
-		counted[n_counted++] = m;
-		families |= 1u << m->family;
-		tactics |= 1u << m->tactic;
+		score[n_counted++] = r[i].score;
+		/* The strongest counts, whatever it is a part of. */
+		families |= 1u << (is_step ? EW_FAMILY_SCAN : m->family);
+		tactics |= 1u << (is_step ? EW_TACTIC_DISCOVERY : m->tactic);
 	}
-	(void)counted;
-	uint32_t all = 0;
-	for (uint32_t i = 0; i < n; i++)
-		if (r[i].score >= 30 && r[i].m->tactic)
-			all |= 1u << r[i].m->tactic;
 	int extra = (__builtin_popcount(all) - 1) * TACTIC_POINTS;
 
 	extra = extra < 0 ? 0 : extra > TACTIC_POINTS_MAX ? TACTIC_POINTS_MAX : extra;
@@ -116,11 +134,17 @@ static void
 write_title(const struct ew_alert *a, struct incident *inc, const struct ranked *r,
     uint32_t n)
 {
-	const struct member *first = r[0].m;
-	const struct member *then = NULL;
+	const struct member *first = NULL, *then = NULL;
 
-	for (uint32_t i = 1; i < n && !then; i++)
-		if (r[i].m->family != first->family && r[i].score >= 30)
+	/* What failed on the way of a scan is not what happened. */
+	for (uint32_t i = 0; i < n && !first; i++)
+		if (!is_step_of_scan(r, n, r[i].m))
+			first = r[i].m;
+	if (!first)
+		first = r[0].m;
+	for (uint32_t i = 0; i < n && !then; i++)
+		if (r[i].m->family != first->family && r[i].score >= 30 &&
+		    !is_step_of_scan(r, n, r[i].m))
 			then = r[i].m;
 	/* Told in the order it happened. */
 	if (then && then->ts_ns < first->ts_ns) {

@@ -314,6 +314,7 @@ say_sentence(const struct ew_contact *c, const struct ew_edge_case *e,
 	const char *service =
 	    e->service ? e->service : ew_service_name(s->proto, s->port);
 	const char *what = service ? service : "a connection";
+	const char *on = service ? " on " : " to ";
 	const char *verb = "opened";
 	const char *end = "";
 
@@ -340,11 +341,12 @@ say_sentence(const struct ew_contact *c, const struct ew_edge_case *e,
 	}
 	if (s->proto == 1 || s->proto == 58) {
 		verb = "pinged";
-		what = "the host";
+		what = "";
+		on = "";
 	}
 	ew_detect_age_text(e->novelty.src_age_ns, age);
-	snprintf(s->sentence, sizeof(s->sentence), "%.80s %s %s on %.80s%s; %s %s", src,
-	    verb, what, target, end,
+	snprintf(s->sentence, sizeof(s->sentence), "%.80s %s %s%s%.80s%s; %s %s", src,
+	    verb, what, on, target, end,
 	    e->novelty.is_dormant ? "not done for long in" : "never done in", age);
 }
 

@@ -49,13 +49,27 @@ static const struct ew_detector_option options[] = {
 };
 
 #define SLOW_HALF_LIFE_NS (INT64_C(86400) * EW_NS_PER_S) /* 3.6 */
-#define WEIGH_AFTER_NS (2 * EW_NS_PER_S)		 /* 3.5 */
-#define REFUND_NS (INT64_C(600) * EW_NS_PER_S)		 /* 3.5: cold boot, 10 min */
+#define EVIDENCE_Q16 (EW_Q16_ONE / 8)	 /* ours: half of the smallest full weight */
+#define WEIGH_AFTER_NS (2 * EW_NS_PER_S) /* 3.5 */
+#define REFUND_NS (INT64_C(600) * EW_NS_PER_S) /* 3.5: cold boot, 10 min */
 
 #define UPDATE_EVERY_NS (INT64_C(60) * EW_NS_PER_S) /* ours */
 #define PROTO_TCP 6
 
 /* --- the walk ------------------------------------------------------------------------------ */
+
+static void
+forget_evidence(struct ew_walk *w)
+{
+	for (unsigned i = 0; i < w->n_samples; i++)
+		ew_workload_put(w->samples[i].workload);
+	w->n_samples = 0;
+	w->n_contacts = w->n_sensitive = w->n_reached = 0;
+	memset(w->n_out, 0, sizeof(w->n_out));
+	memset(&w->hosts, 0, sizeof(w->hosts));
+	memset(&w->ports, 0, sizeof(w->ports));
+	w->tool = 0;
+}
 
 static void
 decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
@@ -68,6 +82,8 @@ decay_to(struct ew_detect *d, struct ew_walk *w, struct ew_mono now)
 	    SLOW_HALF_LIFE_NS / EW_NS_PER_MS);
 	if (w->slow_q16 < EW_Q16_ONE / 2)
 		w->slow_since_ns = 0;
+	if (!w->slow_since_ns)
+		forget_evidence(w); /* another day, another story */
 	w->t_ns = now.ns;
 }
 
@@ -96,9 +112,12 @@ count_hit(struct ew_detect *d, struct ew_walk *w, const struct ew_walk_hit *h,
 	w->slow_q16 += h->weight_q16;
 	if (!w->slow_since_ns)
 		w->slow_since_ns = now.ns;
+	w->last_ns = now.ns;
+	/* A working connection of a cold boot moves the score a little; it is no evidence. */
+	if (h->weight_q16 < EVIDENCE_Q16)
+		return;
 	if (!w->n_contacts)
 		w->first_ns = now.ns;
-	w->last_ns = now.ns;
 	w->n_contacts++;
 	w->n_out[h->outcome]++;
 	w->n_sensitive += h->is_sensitive;
@@ -106,7 +125,8 @@ count_hit(struct ew_detect *d, struct ew_walk *w, const struct ew_walk_hit *h,
 	if (h->tool)
 		w->tool = h->tool;
 	ew_distinct_add(&w->hosts, ew_detect_mix(h->dst, 11));
-	ew_distinct_add(&w->ports, ew_detect_mix(h->port, 12));
+	if (h->port)
+		ew_distinct_add(&w->ports, ew_detect_mix(h->port, 12));
 	keep_sample(w, h, now);
 	if (!h->is_refundable)
 		return;
@@ -175,9 +195,13 @@ emit_scan(struct ew_detect *d, struct ew_walk *w, struct ew_track *t,
 		    is_named ? m->workload->name : ew_addr_format(&m->dst, addr),
 		    s.ports);
 	} else {
+		char ports[24] = "";
+
+		if (s.ports)
+			snprintf(ports, sizeof(ports), ", %u port%s", s.ports,
+			    s.ports == 1 ? "" : "s");
 		snprintf(s.sentence, sizeof(s.sentence),
-		    "%.80s is scanning: %u addresses, %u ports", w->src->name, s.hosts,
-		    s.ports);
+		    "%.80s is scanning: %u addresses%s", w->src->name, s.hosts, ports);
 	}
 	if (s.score < t->score)
 		s.score = t->score; /* what was seen stays seen */
