@@ -173,8 +173,6 @@ move_mark(struct ew_worker *worker, int64_t mark_ns)
 static void
 feed(struct ew_worker *worker, size_t count)
 {
-	const uint64_t before = worker->stats.events;
-
 	if (worker->clock.offset_ns)
 		for (size_t i = 0; i < count; i++)
 			worker->frames[i].ts_ns = ew_clock_watch_correct(&worker->clock,
@@ -185,27 +183,31 @@ feed(struct ew_worker *worker, size_t count)
 		ew_flow_feed(worker->table, &worker->batch);
 	}
 	move_mark(worker, worker->frames[count - 1].ts_ns);
-	if (worker->stats.events != before)
-		wake_loop(worker);
 }
 
-/* True when nothing is left to read. */
+/*
+ * True when nothing is left to read. The loop is woken once at the end: a block's records
+ * take a millisecond, and a loop that is woken for each batch would spend more on waking.
+ */
 static bool
 read_frames(struct ew_worker *worker)
 {
-	for (int i = 0; i < READS_PER_TURN; i++) {
-		size_t count;
+	const uint64_t before = worker->stats.events;
+	bool is_drained = false;
+
+	for (int i = 0; i < READS_PER_TURN && !is_drained; i++) {
+		size_t count = 0;
 		const int rc = ew_source_read(worker->source, worker->frames,
 		    WORKER_FRAMES, &count);
-		if (rc) {
+		if (rc)
 			fail(worker);
-			return true;
-		}
-		if (count == 0)
-			return true;
-		feed(worker, count);
+		if (count > 0)
+			feed(worker, count);
+		is_drained = rc != 0 || count == 0;
 	}
-	return false;
+	if (worker->stats.events != before)
+		wake_loop(worker);
+	return is_drained;
 }
 
 /* --- the loop ---------------------------------------------------------------------------- */

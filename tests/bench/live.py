@@ -151,8 +151,19 @@ class Watcher:
     def pids(self):
         return session_pids(self.popen.pid) if self.popen else []
 
-    def cpu_ns(self):
-        return sum(thread_ns(pid) for pid in self.pids())
+    def threads(self):
+        """Processor time by thread: the daemon's are capture, loop, writer and outside."""
+        found = {}
+        for pid in self.pids():
+            try:
+                for number, task in enumerate(sorted(os.listdir(f"/proc/{pid}/task"), key=int)):
+                    with open(f"/proc/{pid}/task/{task}/comm", encoding="ascii") as file:
+                        name = f"{file.read().strip()}-{pid == self.popen.pid and 'first' or 'other'}-{number}"
+                    with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                        found[name] = found.get(name, 0) + int(file.read().split()[0])
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+        return found
 
     def stop(self):
         if not self.popen:
@@ -214,8 +225,12 @@ class Traffic:
 
 
 def window(traffic, watcher, softirqs, seconds):
+    parts = []
+
     def snapshot():
-        watch = watcher.cpu_ns()
+        threads = watcher.threads()
+        watch = sum(threads.values())
+        parts.append(threads)
         return (time.monotonic_ns(), traffic.counter.value(), traffic.cpu_ns() + watch +
                 sum(thread_ns(pid) for pid in softirqs), watch)
     before = snapshot()
@@ -223,7 +238,8 @@ def window(traffic, watcher, softirqs, seconds):
     after = snapshot()
     span, units, cpu, own = (b - a for a, b in zip(before, after))
     units /= traffic.scale
-    return {"rate": units / (span / 1e9), "cpu_per_unit": cpu / 1e9 / units if units else float("nan"),
+    threads = {name: (ns - parts[0].get(name, 0)) / 1e3 / units for name, ns in parts[1].items()} if units else {}
+    return {"threads_us": threads, "rate": units / (span / 1e9), "cpu_per_unit": cpu / 1e9 / units if units else float("nan"),
             "own_per_unit": own / 1e9 / units if units else float("nan"), "own_share": own / span}
 
 
@@ -248,18 +264,20 @@ def report(traffic, configs, windows, rng):
         ratios = [r["cpu_per_unit"] / b["cpu_per_unit"] for r, b in zip(rows, base)]
         low, high = interval(ratios, rng)
         rate = median([r["rate"] for r in rows])
-        print(f"  {config:12} {median(ratios):6.3f} {f'{low:.3f}-{high:.3f}':>15} {rate:12.1f}"
+        print(f"  {config:12} {median(ratios):6.3f} {f'{low:.3f}-{high:.3f}':>15} {rate:12.3f}"
               f" {median([r['rate'] / b['rate'] for r, b in zip(rows, base)]):6.3f}"
               f" {median([r['cpu_per_unit'] for r in rows]) * 1e6:12.2f}"
               f" {median([r['own_per_unit'] for r in rows]) * 1e6:12.3f}"
               f" {median([r['own_share'] for r in rows]) * 100:7.2f}%"
               + (f"   limit {traffic.limit}" if config in ("connections", "daemon") and traffic.limit else ""))
+        for name in sorted(rows[0]["threads_us"]) if config == "daemon" else ():
+            print(f"    {name:32} {median([r['threads_us'].get(name, 0) for r in rows]):10.3f} us/unit")
     sys.stdout.flush()
 
 
 def offloads(namespace, interface, on):
     """Segments as large as a frame, as a physical network would carry them."""
-    namespace.run("ip", "link", "set", "dev", interface, "gso_max_segs", "65535" if on else "1")
+    namespace.run(LOAD, "offloads", interface, "on" if on else "off")
 
 
 def run_load(name, args, spaces, folder, results, rng):

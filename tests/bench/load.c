@@ -6,6 +6,8 @@
  *   bench-load serve bulk|short|udp PORT COUNTER
  *   bench-load ask   bulk|short|udp ADDRESS PORT COUNTER [PER_SECOND]
  *
+ *   bench-load offloads INTERFACE on|off
+ *
  * bulk: one TCP stream; counts bytes, on the server's side. short: connections of a 66-byte
  * question and a 1 KiB answer, closed by the server; counted by the client. udp: datagrams
  * of 200 bytes at a rate; counted by the server.
@@ -13,12 +15,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -211,9 +217,30 @@ ask_udp(const struct sockaddr_in *to, uint64_t rate)
 	}
 }
 
+/* Segmentation by the kernel at the last moment, or frames from the start (ethtool -K). */
+static int
+set_offloads(const char *interface, bool on)
+{
+	static const uint32_t commands[] = { ETHTOOL_STSO, ETHTOOL_SGSO };
+	struct ifreq request = { .ifr_name = "" };
+	const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	memcpy(request.ifr_name, interface, strnlen(interface, IFNAMSIZ - 1));
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct ethtool_value value = { .cmd = commands[i], .data = on };
+		request.ifr_data = (void *)&value;
+		if (ioctl(fd, SIOCETHTOOL, &request) != 0)
+			die(interface);
+	}
+	close(fd);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "offloads") == 0)
+		return set_offloads(argv[2], strcmp(argv[3], "on") == 0);
 	if (argc == 5 && strcmp(argv[1], "serve") == 0) {
 		map_counter(argv[4]);
 		if (strcmp(argv[2], "bulk") == 0)
