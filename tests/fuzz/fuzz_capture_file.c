@@ -35,7 +35,8 @@ read_all(const char *path, enum ew_capture_profile profile)
 		assert(n > 0);
 		for (size_t i = 0; i < n; i++)
 			for (uint32_t k = 0; k < frames[i].caplen; k++)
-				sum += frames[i].data[k]; /* every byte is ours to read */
+				sum +=
+				    frames[i].data[k]; /* every byte is ours to read */
 		total += n;
 	}
 	assert(ew_source_error(source)->text[0]);
