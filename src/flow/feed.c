@@ -220,7 +220,12 @@ advance(struct ew_flow_table *table, int64_t ts_ns)
 		table->counters.time_steps++;
 		return;
 	}
-	if (at > table->clock_ns)
+	if (at <= table->clock_ns)
+		return;
+	if (table_tick(table, at) == table->wheel->tick &&
+	    table->asks->first == table->asks->end && table->evicting_lost == 0)
+		table->clock_ns = at; /* nothing can be due within the tick */
+	else
 		table_run_timers(table, at);
 }
 

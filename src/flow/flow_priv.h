@@ -425,11 +425,6 @@ uint32_t table_open(struct ew_flow_table *table, const struct ew_packet *packet,
 void table_tell_end(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
 void table_clear(struct ew_flow_table *table);
 uint32_t table_find(const struct ew_flow_table *table, const struct flow_key *key);
-/* Sort the ends of a tuple into a key. Returns the end that is src. */
-unsigned table_key(const struct ew_addr *src, uint16_t sport, const struct ew_addr *dst,
-    uint16_t dport, uint8_t proto, uint32_t domain, bool one_way,
-    struct flow_key *ret_key);
-
 /* --- protocols --------------------------------------------------------------------------- */
 
 /* tcp.c */

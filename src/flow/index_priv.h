@@ -4,7 +4,7 @@
 #include "flow/flow_priv.h"
 
 /*
- * The look-ups of index.c, inline because each packet makes some. Tags are compared eight
+ * Keys and the look-ups of index.c, inline because each packet makes some. Tags are compared eight
  * at a time in an ordinary register, so no machine needs a variant of its own.
  */
 
@@ -14,6 +14,38 @@
  * 122 entries for the 192 places of such a group; that they do not fit happens once in 10^9.
  */
 #define PROBES 16
+
+static inline bool
+index_is_after(const struct ew_addr *a, uint16_t a_port, const struct ew_addr *b,
+    uint16_t b_port)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a->b, 16);
+	memcpy(y, b->b, 16);
+	if (x[1] != y[1])
+		return x[1] > y[1];
+	if (x[0] != y[0])
+		return x[0] > y[0];
+	return a_port > b_port;
+}
+
+/* Sort the ends of a tuple into a key. Returns the end that is src. */
+static inline unsigned
+table_key(const struct ew_addr *src, uint16_t sport, const struct ew_addr *dst,
+    uint16_t dport, uint8_t proto, uint32_t domain, bool one_way,
+    struct flow_key *ret_key)
+{
+	const unsigned end = !one_way && index_is_after(src, sport, dst, dport);
+
+	ret_key->addr[end] = *src;
+	ret_key->addr[end ^ 1] = *dst;
+	ret_key->port[end] = sport;
+	ret_key->port[end ^ 1] = dport;
+	ret_key->domain = domain | (one_way ? DOMAIN_ONE_WAY : 0);
+	ret_key->proto = proto;
+	return end;
+}
 
 static inline uint64_t
 index_fold(uint64_t a, uint64_t b)

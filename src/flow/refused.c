@@ -5,6 +5,7 @@
  * send one, so it only marks an open, unanswered flow, once.
  */
 #include "flow/flow_priv.h"
+#include "flow/index_priv.h"
 
 /* Unreachable and prohibited; "fragmentation needed" (3, 4) refuses a size, not a flow. */
 static bool

@@ -105,39 +105,6 @@ ew_flow_table_free(struct ew_flow_table *table)
 	free(table);
 }
 
-/* --- keys --------------------------------------------------------------------------------- */
-
-static inline bool
-is_after(const struct ew_addr *a, uint16_t a_port, const struct ew_addr *b,
-    uint16_t b_port)
-{
-	uint64_t x[2], y[2];
-
-	memcpy(x, a->b, 16);
-	memcpy(y, b->b, 16);
-	if (x[1] != y[1])
-		return x[1] > y[1];
-	if (x[0] != y[0])
-		return x[0] > y[0];
-	return a_port > b_port;
-}
-
-unsigned
-table_key(const struct ew_addr *src, uint16_t sport, const struct ew_addr *dst,
-    uint16_t dport, uint8_t proto, uint32_t domain, bool one_way,
-    struct flow_key *ret_key)
-{
-	const unsigned end = !one_way && is_after(src, sport, dst, dport);
-
-	ret_key->addr[end] = *src;
-	ret_key->addr[end ^ 1] = *dst;
-	ret_key->port[end] = sport;
-	ret_key->port[end ^ 1] = dport;
-	ret_key->domain = domain | (one_way ? DOMAIN_ONE_WAY : 0);
-	ret_key->proto = proto;
-	return end;
-}
-
 uint32_t
 table_find(const struct ew_flow_table *table, const struct flow_key *key)
 {

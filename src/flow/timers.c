@@ -249,6 +249,7 @@ ew_flow_finish(struct ew_flow_table *table)
 	const size_t count = (size_t)table->counters.open;
 	struct open_flow *open = ew_alloc_array(count, sizeof(*open));
 	size_t n = 0;
+	bool is_sorted = true;
 
 	if (table->started) {
 		table->finishing = true;
@@ -263,12 +264,16 @@ ew_flow_finish(struct ew_flow_table *table)
 		if (!(f->bits & FLOW_IN_USE))
 			continue;
 		assert(n < count);
-		open[n++] = (struct open_flow){ .first_ns = table->cold[slot].first_ns,
+		open[n] = (struct open_flow){ .first_ns = table->cold[slot].first_ns,
 			.key = tie_breaker(f),
 			.slot = slot,
 			.inner = (f->bits & FLOW_RARE) && table->rare[slot].parent_id };
+		is_sorted =
+		    is_sorted && (n == 0 || by_start(&open[n - 1], &open[n]) <= 0);
+		n++;
 	}
-	qsort(open, n, sizeof(*open), by_start);
+	if (!is_sorted) /* slots are given out in order until one is used again */
+		qsort(open, n, sizeof(*open), by_start);
 	for (size_t i = 0; i < n; i++) {
 		if (i + 4 < n) {
 			__builtin_prefetch(&table->flows[open[i + 4].slot]);
