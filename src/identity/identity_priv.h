@@ -201,7 +201,7 @@ struct proof {
 	bool answered;
 };
 
-enum wait_reason { WAIT_PORT, WAIT_SEAT, WAIT_NAME, WAIT_ADDR, WAIT_NAT };
+enum wait_reason { WAIT_PORT, WAIT_SEAT, WAIT_NAME, WAIT_ADDR, WAIT_NAT, WAIT_PUBLISH };
 
 /* What a flow waits for, and until when. */
 struct wait_for {
@@ -263,6 +263,7 @@ struct ew_identity {
 	struct ew_mono now;
 	int64_t prune_ns;
 	int64_t begun_ns;    /* the first turn */
+	int64_t newest_ns;   /* when an instance was first told */
 	uint8_t is_ready;    /* INVENTORY_READY was told */
 	uint8_t is_watching; /* netlink's first dump is in: what comes now is new */
 	uint8_t is_unnamed;  /* a seat may need a stand-in */

@@ -417,8 +417,10 @@ ew_identity_instance(struct ew_identity *identity, const struct ew_instance_info
 		fill_in(identity, inst, filled);
 	const bool is_new = !inst || is_restart(inst, info);
 
-	if (is_new)
+	if (is_new) {
 		inst = ew_inst_new(identity, info->cid, now);
+		identity->newest_ns = now.ns;
+	}
 	if (!inst)
 		goto out;
 	const uint64_t labels_before = inst->labels_hash;

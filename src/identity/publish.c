@@ -88,6 +88,7 @@ ew_publish_set(struct ew_identity *identity, struct inst *inst,
 	inst->n_published = (uint8_t)n;
 	if (n == 0)
 		return;
+	ew_wait_wake(identity, WAIT_PUBLISH, 0);
 	inst->published = ew_alloc_array(n, sizeof(*inst->published));
 	for (unsigned i = 0; i < n; i++) {
 		inst->published[i].inst = inst;

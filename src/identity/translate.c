@@ -6,6 +6,9 @@
  */
 #include "identity/resolve_priv.h"
 
+#define PORTS_SOON_NS (10 * EW_NS_PER_S)
+#define PORTS_LATE_NS (4 * EW_NS_PER_S)
+
 static bool
 has_ports(const struct ew_flow_event *ev)
 {
@@ -96,6 +99,34 @@ fold_by_conntrack(struct job *job, bool *ret_is_plain)
 	return false;
 }
 
+/*
+ * The ports of a container are told up to 4 s after its start: an inspect while it starts
+ * would block. A connection to the host soon after a container came may be to one of them.
+ */
+static bool
+hold_for_ports(struct job *job)
+{
+	const struct ew_identity *identity = job->identity;
+
+	return identity->conf.mode == EW_IDENTITY_LIVE && is_syn(job) &&
+	    identity->newest_ns && job->t.ns - identity->newest_ns <= PORTS_SOON_NS &&
+	    ew_job_hold(job, WAIT_PUBLISH, 0, job->t.ns + PORTS_LATE_NS);
+}
+
+/* Who started so recently that its published ports may not be told yet. */
+static bool
+is_fresh(const struct job *job, const struct seat *seat)
+{
+	for (uint32_t i = 0; i < seat->n_members; i++) {
+		const struct inst *inst = seat->members[i];
+
+		if (inst->n_published == 0 &&
+		    job->t.ns - inst->pub.started.ns <= PORTS_SOON_NS)
+			return true;
+	}
+	return false;
+}
+
 static bool
 fold_by_proxy(struct job *job)
 {
@@ -115,6 +146,8 @@ fold_by_proxy(struct job *job)
 			identity->n.folded_proxy++;
 			return true;
 		}
+	if (is_fresh(job, found.live->seat))
+		(void)hold_for_ports(job);
 	return false;
 }
 
@@ -150,7 +183,7 @@ ew_job_fold(struct job *job)
 		return false;
 	if (fold_by_proxy(job))
 		return true;
-	if (!is_syn(job) || is_plain)
+	if (job->waits || !is_syn(job) || is_plain)
 		return false;
 	if (!job->flow->waiting) {
 		ew_nat_half_put(job->identity, job->flow, job->ev);
@@ -287,6 +320,8 @@ ew_job_translated(struct job *job)
 	if (by_conntrack(job, &is_plain))
 		return TRANSLATED_ELSEWHERE;
 	if (by_published_port(job, is_plain))
+		return TRANSLATED_DONE;
+	if (is_plain && is_host_side(job, &tuple->dst) && hold_for_ports(job))
 		return TRANSLATED_DONE;
 	const struct ew_service_info *service =
 	    ew_service_find(identity, &tuple->dst, tuple->dport, tuple->proto);

@@ -253,6 +253,51 @@ Test(translate, calls_it_the_proxy_when_conntrack_says_it_is_not_translated)
 	world_free(w);
 }
 
+Test(translate, waits_for_the_ports_of_a_container_that_has_just_started)
+{
+	struct world *w = node(EW_IDENTITY_LIVE);
+	struct ew_instance_info fresh =
+	    container_info("dddd", "fresh", "net1", "172.18.0.7");
+	struct ew_flow_event one = syn(w, 9300, "172.18.0.2", "172.18.0.1", 9090, 12);
+	struct ew_flow_event two = syn(w, 9301, "172.18.0.1", "172.18.0.7", 90, 0);
+
+	fresh.started = ms(9000);
+	w->at_ms = 9000;
+	veth(w, 18, 5, 7);
+	inside(w, 7, 18, "172.18.0.7");
+	ew_identity_instance(w->identity, &fresh, ms(9000));
+	for (int i = 0; i < 2; i++) {
+		const struct ew_tuple *t = i ? &two.tuple : &one.tuple;
+
+		w->conntrack[w->n_conntrack++] = (struct ew_nat_info){ .proto = 6,
+			.orig_src = t->src,
+			.orig_sport = t->sport,
+			.orig_dst = t->dst,
+			.orig_dport = t->dport,
+			.reply_src = t->dst,
+			.reply_sport = t->dport,
+			.reply_dst = t->src,
+			.reply_dport = t->sport };
+	}
+	feed(w, &one);
+	feed(w, &two);
+	tick(w, 9500);
+	cr_expect_eq(w->n_contacts, 0);
+	fresh.n_published = 1;
+	fresh.published[0] =
+	    (struct ew_published){ .host_addr = { { [10] = 0xff, [11] = 0xff } },
+		    .host_port = 9090,
+		    .port = 90,
+		    .proto = 6 };
+	ew_identity_instance(w->identity, &fresh, ms(9600));
+	tick(w, 9601);
+	cr_assert_eq(w->n_contacts, 1);
+	expect_last(w, "docker/web", "docker/fresh");
+	cr_expect_eq(last(w)->has_nat, EW_NAT_PROXY);
+	cr_expect_eq(counter(w, "identity_folded_proxy"), 1);
+	world_free(w);
+}
+
 Test(translate, waits_200_ms_for_a_partner_and_then_says_gateway_or_service)
 {
 	struct world *w = node(EW_IDENTITY_INVENTORY);

@@ -5,6 +5,7 @@ live_tests += %D%/00-harness.py
 live_tests += %D%/10-first-packet.py
 live_tests += %D%/12-capture.py
 live_tests += %D%/13-identity.py
+live_tests += %D%/14-identity-docker.py
 live_tests += %D%/13-workers.py
 live_tests += %D%/14-bytes.py
 live_tests += %D%/20-docker-story.py
