@@ -12,3 +12,4 @@ libew_alert_a_SOURCES += %D%/incident.c
 libew_alert_a_SOURCES += %D%/message.c
 libew_alert_a_SOURCES += %D%/names.c
 libew_alert_a_SOURCES += %D%/score.c
+EXTRA_DIST += %D%/README.md

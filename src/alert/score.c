@@ -134,14 +134,13 @@ static void
 write_title(const struct ew_alert *a, struct incident *inc, const struct ranked *r,
     uint32_t n)
 {
-	const struct member *first = NULL, *then = NULL;
+	const struct member *first = r[0].m;
+	const struct member *then = NULL;
 
-	/* What failed on the way of a scan is not what happened. */
-	for (uint32_t i = 0; i < n && !first; i++)
-		if (!is_step_of_scan(r, n, r[i].m))
-			first = r[i].m;
-	if (!first)
-		first = r[0].m;
+	/* The strongest, but what failed on the way of a scan is not what happened. */
+	for (uint32_t i = n; i > 0; i--)
+		if (!is_step_of_scan(r, n, r[i - 1].m))
+			first = r[i - 1].m;
 	for (uint32_t i = 0; i < n && !then; i++)
 		if (r[i].m->family != first->family && r[i].score >= 30 &&
 		    !is_step_of_scan(r, n, r[i].m))

@@ -77,3 +77,4 @@ EXTRA_DIST += doc/detectors/sensitive-access.md
 EXTRA_DIST += doc/detectors/source-spoof.md
 EXTRA_DIST += doc/detectors/tunnel.md
 EXTRA_DIST += doc/detectors/volume-surge.md
+EXTRA_DIST += %D%/README.md

@@ -21,3 +21,4 @@ libew_graph_a_SOURCES += %D%/sensitive.c
 libew_graph_a_SOURCES += %D%/sensitive.h
 libew_graph_a_SOURCES += %D%/state.c
 libew_graph_a_SOURCES += %D%/table.c
+EXTRA_DIST += %D%/README.md
