@@ -73,7 +73,8 @@ ew_addr_is_private(const struct ew_addr *a)
 		return (a->b[0] & 0xfe) == 0xfc; /* RFC 4193 */
 	const uint8_t b0 = a->b[12], b1 = a->b[13];
 
-	return b0 == 10 || (b0 == 172 && (b1 & 0xf0) == 16) || (b0 == 192 && b1 == 168) ||
+	return b0 == 10 || (b0 == 172 && (b1 & 0xf0) == 16) ||
+	    (b0 == 192 && b1 == 168) ||
 	    (b0 == 100 && (b1 & 0xc0) == 64); /* RFC 1918, RFC 6598 */
 }
 
@@ -129,7 +130,8 @@ ew_prefix_parse(const char *text, struct ew_prefix *ret_prefix)
 	addr_text[length] = '\0';
 	if (ew_addr_parse(addr_text, &addr) != 0)
 		return EW_ERR_FORMAT;
-	const unsigned offset = ew_addr_is_v4(&addr) && !strchr(addr_text, ':') ? 96 : 0;
+	const unsigned offset =
+	    ew_addr_is_v4(&addr) && !strchr(addr_text, ':') ? 96 : 0;
 	unsigned long bits = 128 - offset;
 
 	if (slash) {
@@ -164,14 +166,15 @@ ew_prefix_contains(const struct ew_prefix *p, const struct ew_addr *a)
 
 	if (memcmp(p->addr.b, a->b, whole) != 0)
 		return false;
-	return rest == 0 || ((p->addr.b[whole] ^ a->b[whole]) & (0xff00 >> rest) & 0xff) == 0;
+	return rest == 0 ||
+	    ((p->addr.b[whole] ^ a->b[whole]) & (0xff00 >> rest) & 0xff) == 0;
 }
 
 char *
 ew_mac_format(const uint8_t mac[6], char text[EW_MAC_TEXT])
 {
-	(void)snprintf(text, EW_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-	    mac[2], mac[3], mac[4], mac[5]);
+	(void)snprintf(text, EW_MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+	    mac[1], mac[2], mac[3], mac[4], mac[5]);
 	return text;
 }
 

@@ -8,7 +8,8 @@
  * configuration use ew_reserve and report the failure to the operator instead.
  */
 void *ew_alloc(size_t size) __attribute__((malloc, returns_nonnull)); /* zeroed */
-void *ew_alloc_array(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+void *ew_alloc_array(size_t count, size_t size)
+    __attribute__((malloc, returns_nonnull));
 void *ew_realloc_array(void *take_memory, size_t count, size_t size)
     __attribute__((returns_nonnull));
 char *ew_strdup(const char *text) __attribute__((malloc, returns_nonnull));

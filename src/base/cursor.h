@@ -82,6 +82,7 @@ ew_cursor_be32(struct ew_cursor *c)
 {
 	const uint8_t *p = ew_cursor_take(c, 4);
 
-	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
-		 : 0;
+	return p
+	    ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
+	    : 0;
 }

@@ -14,9 +14,9 @@ enum ew_err {
 	EW_ERR_VERSION = -1003,	  /* well formed, but of a version we do not know */
 	EW_ERR_LIMIT = -1004,	  /* a bound of ours is reached; nothing is damaged */
 	EW_ERR_CLOSED = -1005,	  /* the other side has gone in an orderly way */
-	EW_ERR_LOST = -1006,	  /* messages of the other side were lost: resynchronise */
-	EW_ERR_CONFIG = -1007,	  /* an operator must change the configuration */
-	EW_ERR_USAGE = -1008,	  /* a user must change the command */
+	EW_ERR_LOST = -1006,   /* messages of the other side were lost: resynchronise */
+	EW_ERR_CONFIG = -1007, /* an operator must change the configuration */
+	EW_ERR_USAGE = -1008,  /* a user must change the command */
 };
 
 /* What an operator must repair, as one sentence: what failed, on what, why, what to do. */

@@ -63,7 +63,8 @@ ew_ring_free(struct ew_ring *ring)
 static uint64_t
 record_bytes(size_t size)
 {
-	return RECORD_ALIGN + (((uint64_t)size + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1));
+	return RECORD_ALIGN +
+	    (((uint64_t)size + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1));
 }
 
 /* Where a record of need bytes goes, or NULL. Advances *head over a skip mark. */
@@ -75,7 +76,8 @@ claim(struct ew_ring *ring, uint64_t *head, uint64_t need)
 	const uint64_t total = need <= to_end ? need : to_end + need;
 
 	if (*head + total - ring->tail_seen > ring->capacity) {
-		ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+		ring->tail_seen =
+		    atomic_load_explicit(&ring->tail, memory_order_acquire);
 		if (*head + total - ring->tail_seen > ring->capacity)
 			return NULL;
 	}

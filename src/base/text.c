@@ -51,7 +51,8 @@ decode_utf8(const unsigned char *p, size_t left, uint32_t *ret_code)
 			return 0;
 		code = code << 6 | (p[i] & 0x3f);
 	}
-	if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+	if (code < smallest[length] || code > 0x10ffff ||
+	    (code >= 0xd800 && code <= 0xdfff))
 		return 0;
 	*ret_code = code;
 	return length;

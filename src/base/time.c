@@ -55,7 +55,8 @@ days_from_civil(int64_t year, unsigned month, unsigned day)
 	year -= month <= 2;
 	const int64_t era = (year >= 0 ? year : year - 399) / 400;
 	const int64_t year_of_era = year - era * 400;
-	const int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	const int64_t day_of_year =
+	    (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 
 	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
 	    day_of_year - 719468;
@@ -98,9 +99,9 @@ ew_wall_format(struct ew_wall t, char text[EW_TIME_TEXT])
 
 	civil_from_days(days, &year, &month, &day);
 	/* %10000: a year beyond 9999 is nonsense from a file; keep the width. */
-	(void)snprintf(text, EW_TIME_TEXT,
-	    "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", (int)(year % 10000), month, day,
-	    (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60), (int)us);
+	(void)snprintf(text, EW_TIME_TEXT, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
+	    (int)(year % 10000), month, day, (int)(rest / 3600), (int)(rest / 60 % 60),
+	    (int)(rest % 60), (int)us);
 	return text;
 }
 
@@ -168,7 +169,8 @@ parse_fraction_us(const char **p)
 static unsigned
 days_in_month(int64_t year, int month)
 {
-	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
 	const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
 	return days[month - 1] + (month == 2 && leap);
@@ -297,9 +299,10 @@ ew_duration_format(int64_t ns, char text[EW_TIME_TEXT])
 		return text;
 	}
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (ns % units[i].ns == 0 || i + 1 == sizeof(units) / sizeof(units[0])) {
-			(void)snprintf(text, EW_TIME_TEXT, "%" PRId64 "%s", ns / units[i].ns,
-			    units[i].name);
+		if (ns % units[i].ns == 0 ||
+		    i + 1 == sizeof(units) / sizeof(units[0])) {
+			(void)snprintf(text, EW_TIME_TEXT, "%" PRId64 "%s",
+			    ns / units[i].ns, units[i].name);
 			break;
 		}
 	}

@@ -52,7 +52,8 @@ ew_conf_pipeline(const struct ew_config *config, struct ew_pipeline_conf *ret_co
 	memcpy(graph->sensitive, config->detection.sensitive, sizeof(graph->sensitive));
 	for (uint32_t i = 0; i < config->detection.n_options; i++)
 		(void)ew_detect_conf_set(detect, config->detection.options[i].detector,
-		    config->detection.options[i].option, config->detection.options[i].value);
+		    config->detection.options[i].option,
+		    config->detection.options[i].value);
 
 	struct ew_alert_conf *alert = &ret_conf->alert;
 

@@ -96,7 +96,8 @@ on_turn(void *context)
 	struct ew_worker *worker;
 
 	while ((worker = oldest_worker(core, mark, &event))) {
-		ew_pipeline_feed(core->pipeline, event, (struct ew_mono){ event->ts_ns });
+		ew_pipeline_feed(core->pipeline, event,
+		    (struct ew_mono){ event->ts_ns });
 		ew_worker_pop(worker);
 	}
 	if (mark.ns != INT64_MAX)
@@ -137,7 +138,8 @@ on_point(void *context, uint32_t ifindex, uint8_t kind, uint32_t domain, bool re
 	struct ew_core *core = context;
 
 	for (unsigned i = 0; i < core->n_workers; i++)
-		(void)ew_worker_set_point(core->workers[i], ifindex, kind, domain, removed);
+		(void)ew_worker_set_point(core->workers[i], ifindex, kind, domain,
+		    removed);
 }
 
 static int
@@ -145,7 +147,8 @@ on_lookup_nat(void *context, const struct ew_tuple *tuple, struct ew_nat_info *r
 {
 	struct ew_core *core = context;
 
-	return core->netlink ? ew_netlink_ct_lookup(core->netlink, tuple, ret_nat) : -ENOENT;
+	return core->netlink ? ew_netlink_ct_lookup(core->netlink, tuple, ret_nat)
+			     : -ENOENT;
 }
 
 static void
@@ -172,12 +175,13 @@ on_incident(void *context, const struct ew_incident *incident)
 
 	/* A line when a person should look, not one per signal: again only at a higher tier. */
 	if (incident->tier >= EW_TIER_NOTIFY &&
-	    (incident->id != core->logged_incident || incident->tier > core->logged_tier)) {
+	    (incident->id != core->logged_incident ||
+		incident->tier > core->logged_tier)) {
 		core->logged_incident = incident->id;
 		core->logged_tier = incident->tier;
 		ew_log(EW_LOG_UNUSUAL, "incident",
-		    "%s; `eastwatch explain %016llx` tells why score=%d tier=%s", incident->title,
-		    (unsigned long long)incident->id, incident->score,
+		    "%s; `eastwatch explain %016llx` tells why score=%d tier=%s",
+		    incident->title, (unsigned long long)incident->id, incident->score,
 		    ew_tier_name((enum ew_tier)incident->tier));
 	}
 }
@@ -204,7 +208,8 @@ on_peer_closed(void *context, const char *sentence)
 	 * another with more: end in order, so that the service manager starts both again.
 	 */
 	core->exit_code = ew_error_set(core->error, -EPIPE,
-	    "the outside process has gone (%s): runtimes, webhooks and control are away; "
+	    "the outside process has gone (%s): runtimes, webhooks and control are "
+	    "away; "
 	    "everything is written, ending so that both are started again",
 	    sentence);
 	ew_loop_stop(core->loop);
@@ -263,7 +268,8 @@ ew_core_reload(struct ew_core *core, struct ew_error *error)
 	ew_conf_store(core->config, &store);
 	ew_pipeline_reconfigure(core->pipeline, conf);
 	ew_store_reconfigure(core->store, &store);
-	ew_outbox_reconfigure(core->outbox, core->config->webhooks, core->config->n_webhooks);
+	ew_outbox_reconfigure(core->outbox, core->config->webhooks,
+	    core->config->n_webhooks);
 	free(conf);
 	(void)ew_peer_send(core->peer, EW_PROC_RELOAD, NULL);
 	ew_log(EW_LOG_INFO, "daemon", "configuration read again");
@@ -279,7 +285,8 @@ on_hup(void *context, int signal_number)
 	(void)signal_number;
 	(void)ew_notify("RELOADING=1");
 	if (ew_core_reload(core, &error) != 0)
-		ew_log(EW_LOG_BROKEN, "daemon", "configuration kept as it was: %s", error.text);
+		ew_log(EW_LOG_BROKEN, "daemon", "configuration kept as it was: %s",
+		    error.text);
 	(void)ew_notify("READY=1");
 }
 
@@ -315,8 +322,8 @@ open_pipeline(struct ew_core *core, struct ew_error *error)
 	ew_conf_pipeline(core->config, conf);
 	core->pipeline = ew_pipeline_new(conf, &sink, core->store);
 	free(conf);
-	core->outbox =
-	    ew_outbox_new(core->store, core->config->webhooks, core->config->n_webhooks);
+	core->outbox = ew_outbox_new(core->store, core->config->webhooks,
+	    core->config->n_webhooks);
 	const struct ew_mono now = ew_mono_from_wall_clock();
 
 	rc = ew_pipeline_load(core->pipeline, now, error);
@@ -335,8 +342,9 @@ open_workers(struct ew_core *core, struct ew_error *error)
 
 	ew_conf_worker(core->config, &conf);
 	for (unsigned i = 0; i < conf.capture.workers; i++) {
-		const int rc = ew_worker_open(&conf, core->n_workers ? core->workers[0] : NULL,
-		    core->wakeup, error, &core->workers[i]);
+		const int rc =
+		    ew_worker_open(&conf, core->n_workers ? core->workers[0] : NULL,
+			core->wakeup, error, &core->workers[i]);
 
 		if (rc != 0)
 			return rc;
@@ -366,8 +374,8 @@ lower_rights(struct ew_core *core, struct ew_error *error)
 	int rc = ew_sandbox_core_caps(error);
 
 	if (rc == 0)
-		rc = ew_sandbox_lock(EW_SANDBOX_CORE, paths, sizeof(paths) / sizeof(paths[0]),
-		    &core->sandbox, error);
+		rc = ew_sandbox_lock(EW_SANDBOX_CORE, paths,
+		    sizeof(paths) / sizeof(paths[0]), &core->sandbox, error);
 	return rc;
 }
 
@@ -378,8 +386,10 @@ open_all(struct ew_core *core, int take_fd, const char *user, struct ew_error *e
 
 	if (rc == 0) {
 		core->loop = ew_loop_new();
-		rc = core->loop ? 0 : ew_error_set(error, -EMFILE, "no event loop: the kernel "
-								   "gives no epoll descriptor");
+		rc = core->loop ? 0
+				: ew_error_set(error, -EMFILE,
+				      "no event loop: the kernel "
+				      "gives no epoll descriptor");
 	}
 	if (rc == 0) {
 		core->wakeup = ew_wakeup_new(core->loop, on_turn, core);
@@ -432,8 +442,8 @@ close_all(struct ew_core *core)
 }
 
 int
-ew_core_run(int take_fd, const char *config_path, const char *user, struct ew_config *config,
-    struct ew_error *ret_error)
+ew_core_run(int take_fd, const char *config_path, const char *user,
+    struct ew_config *config, struct ew_error *ret_error)
 {
 	struct ew_core *core = ew_alloc(sizeof(*core));
 
@@ -453,8 +463,8 @@ ew_core_run(int take_fd, const char *config_path, const char *user, struct ew_co
 		core->second = ew_timer_new(core->loop, on_second, core);
 		ew_timer_repeat(core->second, EW_NS_PER_S);
 		ew_log(EW_LOG_INFO, "daemon",
-		    "eastwatchd " EW_VERSION " watches node=%s database=%s", config->node,
-		    config->database.path);
+		    "eastwatchd " EW_VERSION " watches node=%s database=%s",
+		    config->node, config->database.path);
 		(void)ew_notify("READY=1\nSTATUS=watching");
 		rc = ew_loop_run(core->loop);
 		if (rc == 0)

@@ -28,9 +28,8 @@
 
 /* --- decisions --------------------------------------------------------------------------- */
 
-static void
-reply_text(struct ew_control_reply *reply, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static void reply_text(struct ew_control_reply *reply, int code, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
 
 static void
 reply_text(struct ew_control_reply *reply, int code, const char *format, ...)
@@ -70,7 +69,8 @@ decide(struct ew_core *core, const struct ew_control_request *request,
 	}
 	reply->id = decision.id;
 	reply->count = decision.edges;
-	reply_text(reply, 0, "%s: %u %s; undo with `eastwatch baseline undo %016" PRIx64 "`",
+	reply_text(reply, 0,
+	    "%s: %u %s; undo with `eastwatch baseline undo %016" PRIx64 "`",
 	    ew_decision_action_name((enum ew_decision_action)decision.action),
 	    decision.edges, decision.edges == 1 ? "match" : "matches", decision.id);
 }
@@ -82,15 +82,16 @@ decide_incident(struct ew_core *core, const struct ew_control_request *request,
 	struct ew_error error = { .text = "" };
 	uint32_t edges = 0;
 	const int rc = ew_pipeline_decide_incident(core->pipeline, request->incident_id,
-	    (enum ew_decision)request->decision, request->ttl_ns, request->who, request->why,
-	    &edges, &error);
+	    (enum ew_decision)request->decision, request->ttl_ns, request->who,
+	    request->why, &edges, &error);
 
 	reply->count = edges;
 	reply->id = request->incident_id;
 	if (rc != 0)
 		reply_text(reply, rc, "%s", error.text);
 	else
-		reply_text(reply, 0, "incident %016" PRIx64 " decided; %u edges changed",
+		reply_text(reply, 0,
+		    "incident %016" PRIx64 " decided; %u edges changed",
 		    request->incident_id, edges);
 }
 
@@ -109,11 +110,12 @@ ew_core_control(void *context, const struct ew_control_request *request)
 		decide_incident(core, request, &reply);
 		break;
 	case EW_CONTROL_WEBHOOK_REPLAY:
-		reply.count = (uint32_t)ew_outbox_replay(core->outbox, request->message_id,
-		    request->target);
+		reply.count = (uint32_t)ew_outbox_replay(core->outbox,
+		    request->message_id, request->target);
 		reply_text(&reply, reply.count ? 0 : -ENOENT,
 		    reply.count ? "%u deliveries are queued again"
-				: "%u dead deliveries match; `eastwatch webhook status` lists them",
+				: "%u dead deliveries match; `eastwatch webhook "
+				  "status` lists them",
 		    reply.count);
 		ew_outbox_pump(core->outbox, core->peer);
 		break;
@@ -164,9 +166,12 @@ add_item(struct reporting *r, enum ew_status_kind kind, int level, const char *n
 	r->items.items[i].kind = (uint8_t)kind;
 	r->items.items[i].level = (uint8_t)level;
 	r->items.items[i].value = value;
-	(void)ew_text_copy(r->items.items[i].name, sizeof(r->items.items[i].name), name);
-	(void)ew_text_copy(r->items.items[i].unit, sizeof(r->items.items[i].unit), unit);
-	(void)ew_text_copy(r->items.items[i].text, sizeof(r->items.items[i].text), text);
+	(void)ew_text_copy(r->items.items[i].name, sizeof(r->items.items[i].name),
+	    name);
+	(void)ew_text_copy(r->items.items[i].unit, sizeof(r->items.items[i].unit),
+	    unit);
+	(void)ew_text_copy(r->items.items[i].text, sizeof(r->items.items[i].text),
+	    text);
 }
 
 static void
@@ -242,15 +247,18 @@ report_netlink(struct reporting *r)
 	add_number(r, "namespaces", net.namespaces, "namespaces");
 	if (!net.reads_inside)
 		add_complaint(r, EW_LOG_BROKEN, "netlink",
-		    "addresses inside containers cannot be read: CAP_NET_ADMIN is missing; "
+		    "addresses inside containers cannot be read: CAP_NET_ADMIN is "
+		    "missing; "
 		    "workloads are known by veth and MAC alone");
 	if (!net.hears_inside)
 		add_complaint(r, EW_LOG_UNUSUAL, "netlink",
-		    "changes inside containers are not announced: CAP_NET_BROADCAST was missing "
+		    "changes inside containers are not announced: CAP_NET_BROADCAST "
+		    "was missing "
 		    "at the start; addresses are read again when they are needed");
 	if (!net.has_conntrack)
 		add_complaint(r, EW_LOG_INFO, "conntrack",
-		    "translations are not looked up: the kernel has no conntrack here or denies "
+		    "translations are not looked up: the kernel has no conntrack here "
+		    "or denies "
 		    "it; they are joined by sequence numbers alone");
 }
 
@@ -268,7 +276,8 @@ report_health(struct reporting *r)
 	add_number(r, "uptime_s",
 	    (uint64_t)((ew_ticks_ns() - core->started_ticks) / EW_NS_PER_S), "s");
 	add_number(r, "memory_bytes", resident_bytes(), "bytes");
-	add_number(r, "incidents_new", ew_pipeline_incidents(core->pipeline), "incidents");
+	add_number(r, "incidents_new", ew_pipeline_incidents(core->pipeline),
+	    "incidents");
 	add_number(r, "signals_new", ew_pipeline_signals(core->pipeline), "signals");
 	add_number(r, "outbox_pending", ew_outbox_pending(core->outbox), "deliveries");
 	report_capture(r);
@@ -276,15 +285,18 @@ report_health(struct reporting *r)
 		const struct ew_runtime_status *s = &core->runtimes[i];
 
 		(void)snprintf(text, sizeof(text), "%s%s%s",
-		    s->is_connected ? "connected" : s->is_configured ? "not connected" : "not here",
+		    s->is_connected	   ? "connected"
+			: s->is_configured ? "not connected"
+					   : "not here",
 		    s->version[0] ? ", version " : "", s->version);
 		char name[32];
 
 		(void)snprintf(name, sizeof(name), "runtime_%s", s->name);
 		add_fact(r, name, text);
 		if (s->sentence[0] && s->is_configured)
-			add_complaint(r, s->is_connected ? EW_LOG_UNUSUAL : EW_LOG_BROKEN,
-			    s->name, s->sentence);
+			add_complaint(r,
+			    s->is_connected ? EW_LOG_UNUSUAL : EW_LOG_BROKEN, s->name,
+			    s->sentence);
 	}
 	if (!ew_store_health(core->store, text, sizeof(text)))
 		add_complaint(r, EW_LOG_BROKEN, "store", text);
@@ -295,8 +307,9 @@ static void
 report_set(struct reporting *r, const struct ew_counter_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)
-		add_item(r, EW_ITEM_COUNTER, set->counters[i].is_gauge, set->counters[i].name,
-		    set->counters[i].unit, ew_counter_value(set, i), set->counters[i].meaning);
+		add_item(r, EW_ITEM_COUNTER, set->counters[i].is_gauge,
+		    set->counters[i].name, set->counters[i].unit,
+		    ew_counter_value(set, i), set->counters[i].meaning);
 }
 
 static void

@@ -107,8 +107,9 @@ ew_core_inventory_open(struct ew_core *core, struct ew_error *error)
 	const int rc = ew_netlink_open(&conf, &sink, &core->netlink, error);
 
 	if (rc == 0)
-		core->netlink_watch = ew_watch_new(core->loop, ew_netlink_fd(core->netlink),
-		    EW_WATCH_READ, on_netlink_readable, core);
+		core->netlink_watch =
+		    ew_watch_new(core->loop, ew_netlink_fd(core->netlink),
+			EW_WATCH_READ, on_netlink_readable, core);
 	return rc;
 }
 
@@ -128,7 +129,9 @@ runtime_slot(struct ew_core *core, const char *name)
 		if (strcmp(core->runtimes[i].name, name) == 0)
 			return &core->runtimes[i];
 	}
-	return core->n_runtimes < CORE_RUNTIMES_MAX ? &core->runtimes[core->n_runtimes++] : NULL;
+	return core->n_runtimes < CORE_RUNTIMES_MAX
+	    ? &core->runtimes[core->n_runtimes++]
+	    : NULL;
 }
 
 void
@@ -144,14 +147,16 @@ ew_core_runtime(void *context, const struct ew_runtime_status *status)
 
 	*slot = *status;
 	if (status->is_connected && !was_connected) {
-		ew_log(EW_LOG_INFO, "runtime", "%s is connected version=%s api=%s", status->name,
-		    status->version, status->api);
+		ew_log(EW_LOG_INFO, "runtime", "%s is connected version=%s api=%s",
+		    status->name, status->version, status->api);
 		ew_identity_runtime_expected(identity_of(core), status->name);
 	} else if (!status->is_connected) {
-		ew_identity_runtime_gone(identity_of(core), status->name, ew_core_now(core));
+		ew_identity_runtime_gone(identity_of(core), status->name,
+		    ew_core_now(core));
 	}
 	if (is_news && status->sentence[0] && status->is_configured)
-		ew_log(EW_LOG_UNUSUAL, "runtime", "%s: %s", status->name, status->sentence);
+		ew_log(EW_LOG_UNUSUAL, "runtime", "%s: %s", status->name,
+		    status->sentence);
 }
 
 void
@@ -210,5 +215,6 @@ ew_core_inventory_ready(void *context, const struct ew_runtime_status *status)
 	struct ew_core *core = context;
 
 	ew_core_runtime(core, status);
-	ew_identity_inventory_complete(identity_of(core), status->name, ew_core_now(core));
+	ew_identity_inventory_complete(identity_of(core), status->name,
+	    ew_core_now(core));
 }

@@ -24,10 +24,10 @@ accept_if_matching(void *context, const struct ew_edge *edge)
 {
 	const struct accepting *a = context;
 
-	if (ew_pattern_matches(a->pattern, edge->src->name, edge->dst->name, edge->proto,
-		edge->port))
-		ew_alert_accept_edge(a->pipeline->alert, edge->src, edge->dst, edge->proto,
-		    edge->port, a->pipeline->now);
+	if (ew_pattern_matches(a->pattern, edge->src->name, edge->dst->name,
+		edge->proto, edge->port))
+		ew_alert_accept_edge(a->pipeline->alert, edge->src, edge->dst,
+		    edge->proto, edge->port, a->pipeline->now);
 }
 
 int
@@ -55,8 +55,10 @@ pattern_of_target(const struct ew_incident *incident, const struct ew_target *ta
 		.port = target->port ? target->port : EW_PORT_MATCH_ANY,
 		.proto = target->proto ? (int16_t)target->proto : EW_PROTO_MATCH_ANY,
 	};
-	(void)ew_text_copy(ret_pattern->src, sizeof(ret_pattern->src), incident->src->name);
-	(void)ew_text_copy(ret_pattern->dst, sizeof(ret_pattern->dst), target->workload->name);
+	(void)ew_text_copy(ret_pattern->src, sizeof(ret_pattern->src),
+	    incident->src->name);
+	(void)ew_text_copy(ret_pattern->dst, sizeof(ret_pattern->dst),
+	    target->workload->name);
 	return true;
 }
 
@@ -74,7 +76,8 @@ ew_pipeline_decide_incident(struct ew_pipeline *p, uint64_t incident_id,
 	*ret_edges = 0;
 	if (!incident)
 		return ew_error_set(error, -ENOENT,
-		    "no open incident %016" PRIx64 "; `eastwatch incidents --state open` lists them",
+		    "no open incident %016" PRIx64
+		    "; `eastwatch incidents --state open` lists them",
 		    incident_id);
 	for (uint32_t i = 0; i < incident->n_targets; i++) {
 		if (pattern_of_target(incident, &incident->targets[i], &patterns[n]))
@@ -82,7 +85,8 @@ ew_pipeline_decide_incident(struct ew_pipeline *p, uint64_t incident_id,
 	}
 	for (uint32_t i = 0; i < n && decision != EW_DECISION_SNOOZED; i++) {
 		struct ew_decision_record record = {
-			.action = decision == EW_DECISION_ACCEPTED ? EW_ACT_ACCEPT : EW_ACT_DENY,
+			.action = decision == EW_DECISION_ACCEPTED ? EW_ACT_ACCEPT
+								   : EW_ACT_DENY,
 			.expires_ns = until_ns,
 			.incident_id = incident_id,
 			.pattern = patterns[i],

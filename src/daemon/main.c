@@ -41,18 +41,22 @@ print_help(FILE *out)
 {
 	(void)fputs("Usage: eastwatchd [-c FILE] [--check-config]\n"
 		    "\n"
-		    "Watch the traffic between the containers of this node, learn who talks to whom,\n"
+		    "Watch the traffic between the containers of this node, learn who "
+		    "talks to whom,\n"
 		    "and report what moves sideways. Runs in the foreground.\n"
 		    "\n"
 		    "  -c, --config FILE    configuration; default " EW_CONFIG_PATH
 		    " if it is there,\n"
 		    "                       else every key has its default\n"
-		    "      --check-config   read the configuration, say what is wrong with it, and end\n"
+		    "      --check-config   read the configuration, say what is wrong "
+		    "with it, and end\n"
 		    "  -V, --version        print the version\n"
 		    "  -h, --help           print this\n"
 		    "\n"
-		    "Signals: TERM and INT stop in order, HUP reads the configuration again.\n"
-		    "Exit codes: 0 stopped in order, 1 something is broken (one sentence on stderr\n"
+		    "Signals: TERM and INT stop in order, HUP reads the configuration "
+		    "again.\n"
+		    "Exit codes: 0 stopped in order, 1 something is broken (one "
+		    "sentence on stderr\n"
 		    "says what), 2 usage.\n"
 		    "\n"
 		    "Examples:\n"
@@ -101,8 +105,9 @@ parse_arguments(int argc, char **argv, struct arguments *ret_arguments)
 		}
 	}
 	if (optind < argc) {
-		(void)fprintf(stderr, "eastwatchd: unexpected argument `%s`; "
-				      "try `eastwatchd --help`\n",
+		(void)fprintf(stderr,
+		    "eastwatchd: unexpected argument `%s`; "
+		    "try `eastwatchd --help`\n",
 		    argv[optind]);
 		return EXIT_USAGE;
 	}
@@ -173,9 +178,11 @@ lower_outside(const struct ew_outside_conf *conf, struct ew_error *error)
 }
 
 static int
-run_outside(int take_fd, const struct arguments *arguments, const struct ew_config *config)
+run_outside(int take_fd, const struct arguments *arguments,
+    const struct ew_config *config)
 {
-	static const struct ew_outside_part *const parts[] = { &ew_api_control_part, NULL };
+	static const struct ew_outside_part *const parts[] = { &ew_api_control_part,
+		NULL };
 	struct outside_context context = { .config_path = arguments->config };
 	struct ew_outside_conf *conf = ew_alloc(sizeof(*conf));
 
@@ -210,7 +217,8 @@ run(const struct arguments *arguments, struct ew_config *config)
 	const pid_t outside = fork();
 
 	if (outside < 0) {
-		(void)fprintf(stderr, "eastwatchd: cannot start the outside process: %s\n",
+		(void)fprintf(stderr,
+		    "eastwatchd: cannot start the outside process: %s\n",
 		    strerror(errno));
 		return EXIT_BROKEN;
 	}
@@ -221,7 +229,8 @@ run(const struct arguments *arguments, struct ew_config *config)
 	}
 	(void)close(fds[1]);
 	struct ew_error error = { .text = "" };
-	const int status = ew_core_run(fds[0], arguments->config, SERVICE_USER, config, &error);
+	const int status =
+	    ew_core_run(fds[0], arguments->config, SERVICE_USER, config, &error);
 
 	if (status != 0)
 		(void)fprintf(stderr, "eastwatchd: %s\n", error.text);

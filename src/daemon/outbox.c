@@ -52,16 +52,23 @@ struct ew_outbox {
 };
 
 static const struct ew_counter counters[] = {
-	{ "outbox_messages", "messages", "messages written for people", offsetof(struct values, messages), 0 },
-	{ "outbox_sent", "deliveries", "deliveries a target has confirmed", offsetof(struct values, sent), 0 },
-	{ "outbox_dead", "deliveries", "deliveries given up; `eastwatch webhook replay` sends them again",
+	{ "outbox_messages", "messages", "messages written for people",
+	    offsetof(struct values, messages), 0 },
+	{ "outbox_sent", "deliveries", "deliveries a target has confirmed",
+	    offsetof(struct values, sent), 0 },
+	{ "outbox_dead", "deliveries",
+	    "deliveries given up; `eastwatch webhook replay` sends them again",
 	    offsetof(struct values, dead), 0 },
-	{ "outbox_attempts_failed", "attempts", "attempts that failed and are tried again",
+	{ "outbox_attempts_failed", "attempts",
+	    "attempts that failed and are tried again",
 	    offsetof(struct values, attempts_failed), 0 },
-	{ "outbox_unrouted", "messages", "messages no configured target wanted", offsetof(struct values, unrouted), 0 },
-	{ "outbox_overflow", "messages", "messages kept in the database alone until the next start",
+	{ "outbox_unrouted", "messages", "messages no configured target wanted",
+	    offsetof(struct values, unrouted), 0 },
+	{ "outbox_overflow", "messages",
+	    "messages kept in the database alone until the next start",
 	    offsetof(struct values, overflow), 0 },
-	{ "outbox_pending", "deliveries", "deliveries owed now", offsetof(struct values, pending), 1 },
+	{ "outbox_pending", "deliveries", "deliveries owed now",
+	    offsetof(struct values, pending), 1 },
 };
 
 static void
@@ -149,7 +156,8 @@ add_row(struct ew_outbox *o, struct owed_message *message, const char *target)
 }
 
 size_t
-ew_outbox_put(struct ew_outbox *o, struct ew_peer *peer, const struct ew_message *message)
+ew_outbox_put(struct ew_outbox *o, struct ew_peer *peer,
+    const struct ew_message *message)
 {
 	const char *targets[EW_WEBHOOKS_MAX] = { NULL };
 	size_t n = 0;
@@ -198,8 +206,9 @@ ew_outbox_result(struct ew_outbox *o, const struct ew_outbox_result *result)
 {
 	struct row **at = &o->first;
 
-	while (*at && ((*at)->message->message.id != result->id ||
-			  strcmp((*at)->target, result->target) != 0))
+	while (*at &&
+	    ((*at)->message->message.id != result->id ||
+		strcmp((*at)->target, result->target) != 0))
 		at = &(*at)->next;
 	if (!*at)
 		return; /* answered twice: the first answer counted */
@@ -212,7 +221,8 @@ ew_outbox_result(struct ew_outbox *o, const struct ew_outbox_result *result)
 	case EW_OUTBOX_DEAD:
 		o->values.dead++;
 		ew_log(EW_LOG_BROKEN, "outbox",
-		    "message %016" PRIx64 " to %s is given up: %s; repair the target, then "
+		    "message %016" PRIx64
+		    " to %s is given up: %s; repair the target, then "
 		    "`eastwatch webhook replay`",
 		    result->id, result->target, result->answer);
 		drop_row(o, at);
@@ -236,7 +246,8 @@ must_wait(const struct ew_outbox *o, const struct row *row)
 {
 	for (const struct row *r = o->first; r != row; r = r->next) {
 		if (!r->handed_us && strcmp(r->target, row->target) == 0 &&
-		    r->message->message.incident_id == row->message->message.incident_id)
+		    r->message->message.incident_id ==
+			row->message->message.incident_id)
 			return true;
 	}
 	return false;
@@ -251,7 +262,8 @@ ew_outbox_pump(struct ew_outbox *o, struct ew_peer *peer)
 		return;
 	for (struct row *row = o->first; row; row = row->next) {
 		/* A back-off may lie beyond the wait: the answer is due after it. */
-		const int64_t due = row->handed_us > row->next_us ? row->handed_us : row->next_us;
+		const int64_t due =
+		    row->handed_us > row->next_us ? row->handed_us : row->next_us;
 
 		if (row->handed_us && now_us - due < ANSWER_WAIT_US)
 			continue;
@@ -263,7 +275,8 @@ ew_outbox_pump(struct ew_outbox *o, struct ew_peer *peer)
 			.not_before_us = row->next_us,
 		};
 
-		(void)ew_text_copy(delivery.target, sizeof(delivery.target), row->target);
+		(void)ew_text_copy(delivery.target, sizeof(delivery.target),
+		    row->target);
 		if (ew_peer_send(peer, EW_PROC_DELIVER, &delivery) != 0)
 			return; /* full or gone: the next pump */
 		row->handed_us = now_us;
@@ -286,21 +299,24 @@ collect_failed(void *context, uint64_t message_id, const char *target)
 {
 	struct replaying *r = context;
 
-	if ((r->id && r->id != message_id) || (r->target[0] && strcmp(r->target, target) != 0) ||
-	    r->n == MESSAGES_MAX)
+	if ((r->id && r->id != message_id) ||
+	    (r->target[0] && strcmp(r->target, target) != 0) || r->n == MESSAGES_MAX)
 		return;
 	r->found[r->n].id = message_id;
-	(void)ew_text_copy(r->found[r->n].target, sizeof(r->found[r->n].target), target);
+	(void)ew_text_copy(r->found[r->n].target, sizeof(r->found[r->n].target),
+	    target);
 	r->n++;
 }
 
 static void
-reload_row(void *context, const struct ew_message *message, const struct ew_outbox_row *row)
+reload_row(void *context, const struct ew_message *message,
+    const struct ew_outbox_row *row)
 {
 	struct ew_outbox *o = context;
 
 	for (const struct row *r = o->first; r; r = r->next) {
-		if (r->message->message.id == message->id && strcmp(r->target, row->target) == 0)
+		if (r->message->message.id == message->id &&
+		    strcmp(r->target, row->target) == 0)
 			return;
 	}
 	ew_outbox_load(o, message, row);
@@ -323,7 +339,8 @@ ew_outbox_replay(struct ew_outbox *o, uint64_t message_id, const char *target)
 	free(r);
 	if (n) {
 		/* The messages themselves are in the store: take back what is queued there. */
-		const struct ew_store_loader loader = { .context = o, .outbox = reload_row };
+		const struct ew_store_loader loader = { .context = o,
+			.outbox = reload_row };
 
 		(void)ew_store_flush(o->store);
 		(void)ew_store_load(o->store, &loader, ew_mono_from_wall_clock(), NULL);

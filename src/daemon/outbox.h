@@ -21,11 +21,11 @@ struct ew_outbox;
 struct ew_peer;
 
 /* webhooks: the configured targets, copied. */
-struct ew_outbox *ew_outbox_new(struct ew_store *store, const struct ew_webhook_conf *webhooks,
-    size_t n_webhooks);
+struct ew_outbox *ew_outbox_new(struct ew_store *store,
+    const struct ew_webhook_conf *webhooks, size_t n_webhooks);
 void ew_outbox_free(struct ew_outbox *outbox);
-void ew_outbox_reconfigure(struct ew_outbox *outbox, const struct ew_webhook_conf *webhooks,
-    size_t n_webhooks);
+void ew_outbox_reconfigure(struct ew_outbox *outbox,
+    const struct ew_webhook_conf *webhooks, size_t n_webhooks);
 
 /* A new message: rows for every target that wants it, then out. Returns the targets. */
 size_t ew_outbox_put(struct ew_outbox *outbox, struct ew_peer *peer,
@@ -40,7 +40,8 @@ void ew_outbox_result(struct ew_outbox *outbox, const struct ew_outbox_result *r
  */
 void ew_outbox_pump(struct ew_outbox *outbox, struct ew_peer *peer);
 /* `webhook replay`: dead rows go out again. id 0: all; target empty: all. */
-size_t ew_outbox_replay(struct ew_outbox *outbox, uint64_t message_id, const char *target);
+size_t ew_outbox_replay(struct ew_outbox *outbox, uint64_t message_id,
+    const char *target);
 
 /* Rows owed now. */
 size_t ew_outbox_pending(const struct ew_outbox *outbox);

@@ -188,7 +188,8 @@ ew_pipeline_load(struct ew_pipeline *p, struct ew_mono now, struct ew_error *err
 
 	if (l.refused)
 		ew_log(EW_LOG_UNUSUAL, "daemon",
-		    "%u records of the database were not taken back: a table is full or they "
+		    "%u records of the database were not taken back: a table is full "
+		    "or they "
 		    "are of another version; they are relearned",
 		    l.refused);
 	return rc;

@@ -64,7 +64,8 @@ on_signal(void *context, const struct ew_signal *signal)
 }
 
 static void
-on_incident(void *context, const struct ew_incident *incident, const struct ew_signal *signal)
+on_incident(void *context, const struct ew_incident *incident,
+    const struct ew_signal *signal)
 {
 	struct ew_pipeline *p = context;
 
@@ -122,7 +123,8 @@ describe_posture(uint16_t posture, char *ret_text, size_t size)
 	ew_text_init(&text, size - 1);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (posture & words[i].bit)
-			ew_text_addf(&text, "%s%s", text.length ? ", " : "", words[i].word);
+			ew_text_addf(&text, "%s%s", text.length ? ", " : "",
+			    words[i].word);
 	}
 	(void)ew_text_copy(ret_text, size, text.text);
 	ew_text_fini(&text);
@@ -140,7 +142,8 @@ on_describe(void *context, struct ew_workload *workload, uint32_t instance,
 		const int64_t hours = view.age_ns / (3600 * EW_NS_PER_S);
 
 		if (hours >= 48)
-			(void)snprintf(age, sizeof(age), "%lld days", (long long)(hours / 24));
+			(void)snprintf(age, sizeof(age), "%lld days",
+			    (long long)(hours / 24));
 		else if (hours >= 1)
 			(void)snprintf(age, sizeof(age), "%lld h", (long long)hours);
 		else
@@ -157,8 +160,8 @@ on_describe(void *context, struct ew_workload *workload, uint32_t instance,
 
 	if (!i)
 		return;
-	(void)snprintf(ret_context->instance, sizeof(ret_context->instance), "%s (%.12s)",
-	    i->name[0] ? i->name : i->hostname, i->cid);
+	(void)snprintf(ret_context->instance, sizeof(ret_context->instance),
+	    "%s (%.12s)", i->name[0] ? i->name : i->hostname, i->cid);
 	(void)ew_text_copy(ret_context->image, sizeof(ret_context->image), i->image);
 }
 
@@ -189,8 +192,9 @@ on_contact(void *context, const struct ew_contact *contact)
 		ew_detect_feed(p->detect, contact, &judgement, p->now);
 	if (kind != EW_FLOW_CLOSE && kind != EW_FLOW_UPDATE)
 		return;
-	if (p->store && !ew_store_flow(p->store, contact, judgement.edge,
-			    (enum ew_verdict)judgement.verdict))
+	if (p->store &&
+	    !ew_store_flow(p->store, contact, judgement.edge,
+		(enum ew_verdict)judgement.verdict))
 		p->rows_refused++;
 	if (kind == EW_FLOW_CLOSE && p->sink.closed)
 		p->sink.closed(p->sink.context, contact, judgement.verdict);
@@ -293,8 +297,8 @@ ew_pipeline_conf_default(struct ew_pipeline_conf *ret_conf)
 }
 
 struct ew_pipeline *
-ew_pipeline_new(const struct ew_pipeline_conf *conf, const struct ew_pipeline_sink *sink,
-    struct ew_store *store)
+ew_pipeline_new(const struct ew_pipeline_conf *conf,
+    const struct ew_pipeline_sink *sink, struct ew_store *store)
 {
 	struct ew_pipeline *p = ew_alloc(sizeof(*p));
 
@@ -308,8 +312,9 @@ ew_pipeline_new(const struct ew_pipeline_conf *conf, const struct ew_pipeline_si
 		.edge_removed = on_edge_removed,
 		.workload_removed = on_workload_removed });
 	p->detect = ew_detect_new(&conf->detect, p->graph,
-	    &(struct ew_detect_sink){
-		.context = p, .signal = on_signal, .health = on_health });
+	    &(struct ew_detect_sink){ .context = p,
+		.signal = on_signal,
+		.health = on_health });
 	p->alert = ew_alert_new(&conf->alert,
 	    &(struct ew_alert_sink){ .context = p,
 		.incident = on_incident,
@@ -382,7 +387,8 @@ feed_gap(struct ew_pipeline *p, const struct ew_flow_event *event)
 }
 
 void
-ew_pipeline_feed(struct ew_pipeline *p, const struct ew_flow_event *event, struct ew_mono now)
+ew_pipeline_feed(struct ew_pipeline *p, const struct ew_flow_event *event,
+    struct ew_mono now)
 {
 	move_clock(p, now);
 	if (p->now.ns - p->ticked.ns >= EW_NS_PER_S) {

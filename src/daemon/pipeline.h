@@ -45,7 +45,8 @@ void ew_pipeline_conf_default(struct ew_pipeline_conf *ret_conf);
 struct ew_pipeline_sink {
 	void *context;
 	/* A flow ended; verdict: enum ew_verdict as of its first contact. */
-	void (*closed)(void *context, const struct ew_contact *contact, uint8_t verdict);
+	void (
+	    *closed)(void *context, const struct ew_contact *contact, uint8_t verdict);
 	void (*signal)(void *context, const struct ew_signal *signal);
 	void (*incident)(void *context, const struct ew_incident *incident);
 	/* For people; it is already in the store's outbox. */
@@ -94,8 +95,8 @@ struct ew_alert *ew_pipeline_alert(struct ew_pipeline *pipeline);
 void ew_pipeline_resolver(struct ew_pipeline *pipeline, const struct ew_addr *addr);
 
 /* An operator's decision on edges or workloads; see ew_graph_decide. */
-int ew_pipeline_decide(struct ew_pipeline *pipeline, struct ew_decision_record *decision,
-    struct ew_error *error);
+int ew_pipeline_decide(struct ew_pipeline *pipeline,
+    struct ew_decision_record *decision, struct ew_error *error);
 /* An operator's decision on an incident: an accept also accepts the edges of its signals. */
 int ew_pipeline_decide_incident(struct ew_pipeline *pipeline, uint64_t incident_id,
     enum ew_decision decision, int64_t ttl_ns, const char *who, const char *why,

@@ -14,10 +14,10 @@ struct ew_pipeline {
 	struct ew_graph *graph;
 	struct ew_detect *detect;
 	struct ew_alert *alert;
-	struct ew_mono now;	/* the watermark; never turned back */
-	struct ew_mono ticked;	/* deadlines were run at */
+	struct ew_mono now;		       /* the watermark; never turned back */
+	struct ew_mono ticked;		       /* deadlines were run at */
 	struct ew_mono kept_edges, kept_state; /* handed to the store at */
-	unsigned transactions;	/* open, 0..n: one on disk */
+	unsigned transactions;		       /* open, 0..n: one on disk */
 	uint64_t signals, incidents, rows_refused;
 	uint64_t newest_incident;
 	int64_t newest_incident_ns;

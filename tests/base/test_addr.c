@@ -15,8 +15,8 @@ addr(const char *text)
 
 Test(addr, formats_what_it_parses)
 {
-	static const char *const texts[] = { "0.0.0.0", "10.1.2.3", "255.255.255.255", "::",
-		"::1", "fd00:ec2::254", "2001:db8::1" };
+	static const char *const texts[] = { "0.0.0.0", "10.1.2.3", "255.255.255.255",
+		"::", "::1", "fd00:ec2::254", "2001:db8::1" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		const struct ew_addr a = addr(texts[i]);
@@ -55,10 +55,14 @@ Test(addr, knows_the_special_ranges)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct ew_addr a = addr(cases[i].text);
 
-		cr_expect_eq(ew_addr_is_private(&a), cases[i].private_, "%s", cases[i].text);
-		cr_expect_eq(ew_addr_is_multicast(&a), cases[i].multicast, "%s", cases[i].text);
-		cr_expect_eq(ew_addr_is_link_local(&a), cases[i].link_local, "%s", cases[i].text);
-		cr_expect_eq(ew_addr_is_loopback(&a), cases[i].loopback, "%s", cases[i].text);
+		cr_expect_eq(ew_addr_is_private(&a), cases[i].private_, "%s",
+		    cases[i].text);
+		cr_expect_eq(ew_addr_is_multicast(&a), cases[i].multicast, "%s",
+		    cases[i].text);
+		cr_expect_eq(ew_addr_is_link_local(&a), cases[i].link_local, "%s",
+		    cases[i].text);
+		cr_expect_eq(ew_addr_is_loopback(&a), cases[i].loopback, "%s",
+		    cases[i].text);
 	}
 }
 
@@ -72,7 +76,8 @@ Test(prefix, contains_its_own_addresses_only)
 		{ "10.0.0.9", "10.0.0.9", "10.0.0.8", "10.0.0.9/32" },
 		{ "10.0.0.0/31", "10.0.0.1", "10.0.0.2", "10.0.0.0/31" },
 		{ "fd00::/8", "fdff::1", "fc00::1", "fd00::/8" },
-		{ "2001:db8::/33", "2001:db8:7fff::", "2001:db8:8000::", "2001:db8::/33" },
+		{ "2001:db8::/33",
+		    "2001:db8:7fff::", "2001:db8:8000::", "2001:db8::/33" },
 		{ "0.0.0.0/0", "1.2.3.4", "::1", "0.0.0.0/0" },
 	};
 
@@ -82,7 +87,8 @@ Test(prefix, contains_its_own_addresses_only)
 		const struct ew_addr inside = addr(cases[i].inside);
 		const struct ew_addr outside = addr(cases[i].outside);
 
-		cr_assert_eq(ew_prefix_parse(cases[i].prefix, &p), 0, "%s", cases[i].prefix);
+		cr_assert_eq(ew_prefix_parse(cases[i].prefix, &p), 0, "%s",
+		    cases[i].prefix);
 		cr_expect(ew_prefix_contains(&p, &inside), "%s", cases[i].prefix);
 		cr_expect_not(ew_prefix_contains(&p, &outside), "%s", cases[i].prefix);
 		cr_expect_str_eq(ew_prefix_format(&p, text), cases[i].canonical);
@@ -91,14 +97,16 @@ Test(prefix, contains_its_own_addresses_only)
 
 Test(addr, refuses_nonsense)
 {
-	static const char *const texts[] = { "", "10.0.0", "10.0.0.256", "::g", "10.0.0.0/33",
-		"fd00::/129", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/-1",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
+	static const char *const texts[] = { "", "10.0.0", "10.0.0.256", "::g",
+		"10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/-1",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aaaaa" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct ew_prefix p;
 
-		cr_expect_eq(ew_prefix_parse(texts[i], &p), EW_ERR_FORMAT, "%s", texts[i]);
+		cr_expect_eq(ew_prefix_parse(texts[i], &p), EW_ERR_FORMAT, "%s",
+		    texts[i]);
 	}
 }
 

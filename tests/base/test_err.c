@@ -12,10 +12,12 @@ Test(err, a_sentence_carries_no_control_characters)
 {
 	struct ew_error error;
 
-	cr_assert_eq(ew_error_set(&error, -ENOENT, "cannot open %s", "a\x1b\nb"), -ENOENT);
+	cr_assert_eq(ew_error_set(&error, -ENOENT, "cannot open %s", "a\x1b\nb"),
+	    -ENOENT);
 	cr_assert_str_eq(error.text, "cannot open a??b");
 	cr_assert_eq(error.code, -ENOENT);
-	cr_assert_eq(ew_error_set(NULL, EW_ERR_FORMAT, "nobody listens"), EW_ERR_FORMAT);
+	cr_assert_eq(ew_error_set(NULL, EW_ERR_FORMAT, "nobody listens"),
+	    EW_ERR_FORMAT);
 }
 
 Test(err, every_code_has_words)
@@ -37,7 +39,8 @@ Test(cursor, the_first_short_read_sticks)
 	cr_assert_not(c.failed);
 	ew_cursor_skip(&c, 5);
 	cr_assert(c.failed);
-	cr_assert_eq(ew_cursor_be32(&c), 0, "four bytes were left, but the error sticks");
+	cr_assert_eq(ew_cursor_be32(&c), 0,
+	    "four bytes were left, but the error sticks");
 	ew_cursor_copy(&c, rest, sizeof(rest));
 	cr_assert_eq(rest[0] | rest[1], 0);
 }

@@ -5,7 +5,8 @@
 #include "base/text.h"
 
 static void
-expect_added(void (*add)(struct ew_text *, const char *), const char *in, const char *out)
+expect_added(void (*add)(struct ew_text *, const char *), const char *in,
+    const char *out)
 {
 	struct ew_text text;
 
@@ -18,15 +19,17 @@ expect_added(void (*add)(struct ew_text *, const char *), const char *in, const 
 Test(text, terminal_output_carries_no_control)
 {
 	static const char *const cases[][2] = {
-		{ "plain-name_1", "plain-name_1" },
-		{ "\x1b[31mred", "\\x1b[31mred" },
+		{ "plain-name_1", "plain-name_1" }, { "\x1b[31mred", "\\x1b[31mred" },
 		{ "a\rb\nc", "a\\x0db\\x0ac" },
-		{ "\xc2\x9b""31m", "\\x9b31m" }, /* C1 CSI */
+		{ "\xc2\x9b"
+		  "31m",
+		    "\\x9b31m" }, /* C1 CSI */
 		{ "bad\xff\xfe", "bad\\xff\\xfe" },
-		{ "evil\xe2\x80\xaexyz", "evil\\u{202e}xyz" }, /* right-to-left override */
+		{ "evil\xe2\x80\xaexyz",
+		    "evil\\u{202e}xyz" }, /* right-to-left override */
 		{ "zero\xe2\x80\x8bwidth", "zero\\u{200b}width" },
 		{ "caf\xc3\xa9 \xe2\x9c\x93", "caf\xc3\xa9 \xe2\x9c\x93" },
-		{ "\xc0\xaf", "\\xc0\\xaf" },	      /* overlong */
+		{ "\xc0\xaf", "\\xc0\\xaf" }, /* overlong */
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -57,7 +60,8 @@ Test(text, stops_at_its_bound_and_says_so)
 	cr_assert(text.full);
 	cr_assert_str_eq(text.text, "12345");
 	ew_text_add(&text, "6");
-	cr_assert_str_eq(text.text, "12345", "what follows a refused piece is refused too");
+	cr_assert_str_eq(text.text, "12345",
+	    "what follows a refused piece is refused too");
 	ew_text_clear(&text);
 	ew_text_addf(&text, "%d", 42);
 	cr_assert_str_eq(text.text, "42");
@@ -84,7 +88,10 @@ Test(text, copies_cut_at_character_boundaries)
 	cr_assert_not(ew_text_copy(small, sizeof(small), "ab\xe2\x9c\x93"));
 	cr_assert_str_eq(small, "ab");
 	cr_assert(ew_text_copy(small, sizeof(small), "abcd"));
-	cr_assert_not(ew_text_copy_bytes(small, sizeof(small), "a\0\xff\xc3\xa9""x", 6));
+	cr_assert_not(ew_text_copy_bytes(small, sizeof(small),
+	    "a\0\xff\xc3\xa9"
+	    "x",
+	    6));
 	cr_assert_str_eq(small, "a??", "the two-byte character does not fit");
 }
 
@@ -104,10 +111,11 @@ Test(text, globs_like_a_shell)
 		{ "*a*b*", "xxaxxbxx", true },
 		{ "*a*b", "xxaxxbxx", false },
 		{ "**", "anything", true },
-		{ "*aaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+		{ "*aaaaaaaaaaaaab", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		    false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		cr_expect_eq(ew_text_glob(cases[i].pattern, cases[i].string), cases[i].matches,
-		    "%s %s", cases[i].pattern, cases[i].string);
+		cr_expect_eq(ew_text_glob(cases[i].pattern, cases[i].string),
+		    cases[i].matches, "%s %s", cases[i].pattern, cases[i].string);
 }

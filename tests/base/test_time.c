@@ -51,7 +51,8 @@ Test(time, refuses_dates_that_do_not_exist)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct ew_wall t = { 7 };
 
-		cr_assert_eq(ew_wall_parse(texts[i], &t), EW_ERR_FORMAT, "%s", texts[i]);
+		cr_assert_eq(ew_wall_parse(texts[i], &t), EW_ERR_FORMAT, "%s",
+		    texts[i]);
 		cr_assert_eq(t.us, 7, "untouched on failure");
 	}
 }
@@ -75,7 +76,8 @@ Test(time, durations_keep_their_value)
 		int64_t ns = -1;
 		char text[EW_TIME_TEXT];
 
-		cr_assert_eq(ew_duration_parse(cases[i].text, &ns), 0, "%s", cases[i].text);
+		cr_assert_eq(ew_duration_parse(cases[i].text, &ns), 0, "%s",
+		    cases[i].text);
 		cr_assert_eq(ns, cases[i].ns, "%s", cases[i].text);
 		cr_assert_str_eq(ew_duration_format(ns, text), cases[i].shortest);
 	}
@@ -83,12 +85,13 @@ Test(time, durations_keep_their_value)
 
 Test(time, refuses_durations_without_a_unit_or_beyond_a_century)
 {
-	static const char *const texts[] = { "", "10", "s", "-1s", "1.5h", "1y", "99999999999d",
-		"36501d", "1s 2s", "10mx" };
+	static const char *const texts[] = { "", "10", "s", "-1s", "1.5h", "1y",
+		"99999999999d", "36501d", "1s 2s", "10mx" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		int64_t ns;
 
-		cr_assert_eq(ew_duration_parse(texts[i], &ns), EW_ERR_FORMAT, "%s", texts[i]);
+		cr_assert_eq(ew_duration_parse(texts[i], &ns), EW_ERR_FORMAT, "%s",
+		    texts[i]);
 	}
 }

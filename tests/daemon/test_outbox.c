@@ -47,8 +47,10 @@ set_up(struct bench *b)
 	cr_assert_not_null(mkdtemp(b->folder));
 	(void)snprintf(b->path, sizeof(b->path), "%s/ew.db", b->folder);
 	for (int i = 0; i < 2; i++) {
-		(void)snprintf(b->webhooks[i].name, sizeof(b->webhooks[i].name), "t%d", i);
-		b->webhooks[i].tiers = (uint8_t)(1 << EW_TIER_PAGE | 1 << EW_TIER_NOTIFY);
+		(void)snprintf(b->webhooks[i].name, sizeof(b->webhooks[i].name), "t%d",
+		    i);
+		b->webhooks[i].tiers =
+		    (uint8_t)(1 << EW_TIER_PAGE | 1 << EW_TIER_NOTIFY);
 	}
 	open_store(b);
 	b->loop = ew_loop_new();
@@ -91,8 +93,12 @@ receive(struct bench *b, struct ew_outbox_delivery *ret_delivery)
 static struct ew_message
 message(uint64_t id, uint64_t incident, enum ew_tier tier)
 {
-	struct ew_message m = { .id = id, .incident_id = incident, .kind = EW_MSG_OPENED,
-		.tier = (uint8_t)tier, .score = 80, .sequence = 1,
+	struct ew_message m = { .id = id,
+		.incident_id = incident,
+		.kind = EW_MSG_OPENED,
+		.tier = (uint8_t)tier,
+		.score = 80,
+		.sequence = 1,
 		.created_us = ew_wall_now().us };
 
 	(void)ew_text_copy(m.title, sizeof(m.title), "web opened ssh on db");
@@ -102,7 +108,9 @@ message(uint64_t id, uint64_t incident, enum ew_tier tier)
 static void
 answer(struct bench *b, uint64_t id, const char *target, enum ew_outbox_outcome outcome)
 {
-	struct ew_outbox_result result = { .id = id, .outcome = (uint8_t)outcome, .attempt = 1 };
+	struct ew_outbox_result result = { .id = id,
+		.outcome = (uint8_t)outcome,
+		.attempt = 1 };
 
 	(void)ew_text_copy(result.target, sizeof(result.target), target);
 	ew_outbox_result(b->outbox, &result);
@@ -126,8 +134,8 @@ restart(struct bench *b)
 	ew_store_close(b->store);
 	open_store(b);
 	l.context = b->outbox;
-	cr_assert_eq(ew_store_load(b->store, &l, ew_mono_from_wall_clock(), &error), 0, "%s",
-	    error.text);
+	cr_assert_eq(ew_store_load(b->store, &l, ew_mono_from_wall_clock(), &error), 0,
+	    "%s", error.text);
 }
 
 Test(outbox, a_message_goes_to_every_target_that_wants_it_once)
