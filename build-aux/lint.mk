@@ -4,8 +4,11 @@
 lint_flags = $(DEFS) $(AM_CPPFLAGS) $(PCAP_CFLAGS) $(NL_CFLAGS) $(SQLITE_CFLAGS) \
 	$(EVENT_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CAPNG_CFLAGS) \
 	$(SECCOMP_CFLAGS) $(XXHASH_CFLAGS) $(SMARTCOLS_CFLAGS) $(CRYPTO_CFLAGS) -std=gnu11
-# The scripts change into the source tree, so these paths are absolute.
-lint_abs_flags = $(subst -I$(top_srcdir),-I$(abs_top_srcdir),$(subst -I$(top_builddir),-I$(abs_top_builddir),$(subst -include $(top_builddir),-include $(abs_top_builddir),$(lint_flags))))
+# The scripts change into the source tree, so these paths are absolute; word by word, since
+# "-I." is also how "-I../src" begins.
+lint_abs_flags = $(patsubst -I$(top_srcdir)/%,-I$(abs_top_srcdir)/%,\
+	$(patsubst -I$(top_builddir)/%,-I$(abs_top_builddir)/%,\
+	$(patsubst $(top_builddir)/%,$(abs_top_builddir)/%,$(lint_flags))))
 
 lint: check-layers check-banned check-format check-headers check-cppcheck check-tidy
 
