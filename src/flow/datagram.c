@@ -13,6 +13,9 @@
 #include "base/time.h"
 #include "flow/flow_priv.h"
 
+/* Both ends have sent, whether what they sent counts or not. */
+#define BOTH (ONCE_DATA | ONCE_DATA << 8)
+
 #define PROTO_ICMP 1
 #define PROTO_UDP 17
 #define PROTO_ICMPV6 58
@@ -149,8 +152,7 @@ tell_answer(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *
 {
 	struct flow *f = &table->flows[slot];
 
-	if (f->sent & SENT_ESTABLISHED)
-		return;
+	table_answered(table, slot);
 	f->sent |= SENT_ESTABLISHED;
 	if (!is_attempt(f))
 		return;
@@ -173,18 +175,17 @@ datagram_feed(struct ew_flow_table *table, uint32_t slot,
 
 	if (packet->ts_ns >= cold->first_ns)
 		f->last_ns = packet->ts_ns;
-	if (f->proto == PROTO_UDP) {
-		const unsigned mask = by_orig ? ONCE_DATA : ONCE_DATA << 8;
+	const unsigned mask = by_orig ? ONCE_DATA : ONCE_DATA << 8;
 
-		if (!(cold->seen & mask)) {
-			cold->seen |= (uint16_t)mask;
+	if (!(cold->seen & mask)) {
+		cold->seen |= (uint16_t)mask;
+		if (f->proto == PROTO_UDP)
 			history_add(cold, by_orig ? 'D' : 'd');
-		}
 	}
 	add_bytes(&f->side[end], packet->payload_bytes);
 	if (is_new)
 		tell_opening(table, slot, packet);
-	else if (f->side[0].pkts && f->side[1].pkts)
+	else if (!(f->bits & FLOW_ANSWERED) && (cold->seen & BOTH) == BOTH)
 		tell_answer(table, slot, packet);
 }
 

@@ -141,7 +141,8 @@ feed_flow(struct ew_flow_table *table, uint32_t slot, const struct ew_packet *pa
 
 	if (!packet->uncounted)
 		count(f, end, packet);
-	if (!(f->bits & FLOW_ANSWERED) && f->side[0].pkts && f->side[1].pkts)
+	if (packet->kind == EW_PACKET_TCP && !(f->bits & FLOW_ANSWERED) &&
+	    f->side[0].pkts && f->side[1].pkts)
 		table_answered(table, slot);
 	if (packet->kind != EW_PACKET_TCP) {
 		datagram_feed(table, slot, packet, end, is_new);

@@ -128,6 +128,22 @@ Test(datagram, all_pings_of_a_pair_are_one_flow)
 	cr_expect_eq(ev->side[0].bytes, 280);
 }
 
+Test(datagram,
+    a_ping_cut_by_the_snap_length_counts_nothing_and_is_answered_all_the_same)
+{
+	struct ew_packet p = a_ping(0, A, B, 8, 0);
+
+	p.uncounted = 1;
+	bench_feed(&b, &p);
+	p = a_ping(1, B, A, 0, 0);
+	p.uncounted = 1;
+	bench_feed(&b, &p);
+	bench_wait(&b, 6000);
+	ew_flow_finish(b.table);
+	cr_expect_str_eq(b.log, "attempt established close:OTH");
+	cr_expect_eq(bench_last(&b, EW_FLOW_CLOSE)->side[0].pkts, 0);
+}
+
 Test(datagram, icmp_types_without_an_answer_go_one_way)
 {
 	b.conf.events =
