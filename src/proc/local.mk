@@ -36,3 +36,4 @@ libew_proc_a_SOURCES += %D%/docker_events.c
 EXTRA_DIST += %D%/README.md
 libew_proc_a_SOURCES += %D%/bundle_parse.c %D%/bundle_parse.h
 libew_proc_a_SOURCES += %D%/bundles.c %D%/bundles.h
+libew_proc_a_SOURCES += %D%/resolvers.c %D%/resolvers.h

@@ -27,9 +27,11 @@
 #include "proc/delivery.h"
 #include "proc/docker.h"
 #include "proc/peer.h"
+#include "proc/resolvers.h"
 
 #define PARTS_MAX 8
 #define TERM_WAIT_NS (5 * EW_NS_PER_S)
+#define RESOLVERS_NS (60 * EW_NS_PER_S) /* a lease may bring other name servers */
 
 struct ew_outside {
 	struct ew_outside_conf conf;
@@ -39,7 +41,7 @@ struct ew_outside {
 	struct ew_delivery *delivery;
 	struct ew_docker *docker, *podman;
 	struct ew_bundles *bundles;
-	struct ew_timer *term_timer;
+	struct ew_timer *term_timer, *resolver_timer;
 	struct ew_sigwatch *signals[3];
 	const struct ew_outside_part *const *parts;
 	void *part_states[PARTS_MAX];
@@ -161,6 +163,12 @@ on_term_timer(void *context)
 	on_stop(context);
 }
 
+static void
+on_resolver_timer(void *context)
+{
+	ew_resolvers_tell(send_to_core, context);
+}
+
 /* --- configuration ---------------------------------------------------------------------------- */
 
 static void
@@ -216,6 +224,7 @@ static void
 apply(struct ew_outside *o, const struct ew_outside_conf *before)
 {
 	check_secrets(&o->conf);
+	ew_resolvers_tell(send_to_core, o);
 	ew_delivery_configure(o->delivery, o->conf.webhooks, o->conf.n_webhooks);
 	set_runtime(o, &o->docker, "docker", before ? &before->docker : NULL,
 	    &o->conf.docker);
@@ -290,6 +299,8 @@ outside_new(int take_fd, const struct ew_outside_conf *conf,
 	o->http = ew_http_new(o->loop);
 	o->delivery = ew_delivery_new(o->loop, o->http, on_result, o);
 	o->term_timer = ew_timer_new(o->loop, on_term_timer, o);
+	o->resolver_timer = ew_timer_new(o->loop, on_resolver_timer, o);
+	ew_timer_repeat(o->resolver_timer, RESOLVERS_NS);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		o->signals[i] = ew_sigwatch_new(o->loop, numbers[i], on_signal, o);
 	return o;
@@ -311,6 +322,7 @@ outside_free(struct ew_outside *o)
 	for (size_t i = 0; i < sizeof(o->signals) / sizeof(o->signals[0]); i++)
 		ew_sigwatch_free(o->signals[i]);
 	ew_timer_free(o->term_timer);
+	ew_timer_free(o->resolver_timer);
 	ew_loop_free(o->loop);
 	explicit_bzero(&o->conf, sizeof(o->conf));
 	free(o);

@@ -13,3 +13,4 @@ tests_proc_check_proc_SOURCES += %D%/test_webhook.c
 tests_proc_check_proc_SOURCES += %D%/test_sandbox.c
 tests_proc_check_proc_SOURCES += %D%/test_docker.c
 tests_proc_check_proc_SOURCES += %D%/test_bundles.c
+tests_proc_check_proc_SOURCES += %D%/test_resolvers.c
