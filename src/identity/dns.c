@@ -28,7 +28,7 @@ struct answer {
 
 struct dns_table {
 	struct ew_map by_key;
-	TAILQ_HEAD(, answer) answers; /* oldest first */
+	TAILQ_HEAD(answer_list, answer) answers; /* oldest first */
 };
 
 struct dns_table *
@@ -102,8 +102,7 @@ void
 ew_dns_learn(struct ew_identity *identity, const struct ew_flow_event *ev)
 {
 	const struct ew_dns_info *dns = &ev->u.dns;
-	const unsigned n =
-	    dns->n_addrs < EW_DNS_ADDRS_MAX ? dns->n_addrs : EW_DNS_ADDRS_MAX;
+	const unsigned n = at_most(dns->n_addrs, EW_DNS_ADDRS_MAX);
 
 	if (!dns->is_answer || dns->kind != 0)
 		return;

@@ -40,7 +40,7 @@ struct wl {
 	struct ew_workload pub; /* first: ew_workload_put frees it */
 	struct ew_link by_name;
 	TAILQ_ENTRY(wl) order;
-	TAILQ_HEAD(, inst) insts;
+	TAILQ_HEAD(wl_insts, inst) insts;
 	struct ew_mono last_used;
 	struct ew_mono change_until; /* end of the change window */
 	uint64_t spec_hash;	     /* newest revision; 0 unknown */
@@ -120,8 +120,8 @@ struct seat {
 	int32_t nsid; /* -1: known by the runtime only */
 	struct ew_mono from, to;
 	char name[64];
-	TAILQ_HEAD(, port) ports;
-	TAILQ_HEAD(, lease) leases;
+	TAILQ_HEAD(seat_ports, port) ports;
+	TAILQ_HEAD(seat_leases, lease) leases;
 	struct inst **members; /* ended ones too, oldest first */
 	uint32_t n_members;
 	struct inst *fallback; /* stands in while nobody names it */
@@ -273,33 +273,40 @@ struct ew_identity {
 
 	/* workloads and instances */
 	struct ew_map wl_by_name, inst_by_id, inst_by_cid;
-	TAILQ_HEAD(, wl) wls;
-	TAILQ_HEAD(, inst) insts, insts_ended;
+	TAILQ_HEAD(wl_list, wl) wls;
+	TAILQ_HEAD(inst_list, inst) insts, insts_ended;
 	struct wl *node, *multicast, *unresolved, *external_other, *bare_other;
 	uint32_t n_host_network; /* live instances in the host's namespace */
 
 	/* places */
 	struct ew_map net_by_id, subnets, port_by_index, seat_by_nsid, lease_by_addr,
 	    lease_by_mac, host_addrs, services, peers, strangers;
-	TAILQ_HEAD(, net) nets;
-	TAILQ_HEAD(, port) ports, ports_ended;
+	TAILQ_HEAD(net_list, net) nets;
+	TAILQ_HEAD(port_list, port) ports, ports_ended;
 	TAILQ_HEAD(seat_list, seat) seats, seats_ended;
-	TAILQ_HEAD(, lease) leases, leases_ended;
-	TAILQ_HEAD(, host_addr) host_addr_list;
-	TAILQ_HEAD(, service) service_list;
-	TAILQ_HEAD(, stranger) stranger_list;
+	TAILQ_HEAD(lease_list, lease) leases, leases_ended;
+	TAILQ_HEAD(host_addr_list, host_addr) host_addr_list;
+	TAILQ_HEAD(service_list, service) service_list;
+	TAILQ_HEAD(stranger_list, stranger) stranger_list;
 	uint32_t prefix_count[129]; /* subnets of each length */
 
 	/* flows */
 	struct ew_map flow_by_id;
 	struct flow *flow_pool; /* conf.max_flows of them, touched as used */
 	uint32_t flow_used;
-	TAILQ_HEAD(, flow) flows, flows_free;
+	TAILQ_HEAD(flow_list, flow) flows, flows_free;
 	struct wait_table *wait;
 	struct nat_table *nat;
 	struct dns_table *dns;
 	struct publish_table *publish;
 };
+
+/* A count from outside, cut to the array it counts. */
+static inline unsigned
+at_most(unsigned count, unsigned max)
+{
+	return count < max ? count : max;
+}
 
 static inline bool
 is_live_at(struct ew_mono from, struct ew_mono to, struct ew_mono t)

@@ -228,8 +228,7 @@ keep_labels(struct inst *inst, const struct ew_instance_info *info,
     const struct ew_map *map)
 {
 	size_t size = 0;
-	const unsigned n =
-	    info->n_labels < EW_LABELS_MAX ? info->n_labels : EW_LABELS_MAX;
+	const unsigned n = at_most(info->n_labels, EW_LABELS_MAX);
 
 	for (unsigned i = 0; i < n; i++)
 		size += strnlen(info->labels[i].key, EW_LABEL_KEY_MAX - 1) +
@@ -260,9 +259,7 @@ keep_ifaces(struct inst *inst, const struct ew_instance_info *info)
 {
 	if (info->n_ifaces == 0)
 		return;
-	const unsigned n = info->n_ifaces < EW_INSTANCE_IFACES_MAX
-	    ? info->n_ifaces
-	    : EW_INSTANCE_IFACES_MAX;
+	const unsigned n = at_most(info->n_ifaces, EW_INSTANCE_IFACES_MAX);
 
 	free(inst->ifaces);
 	inst->ifaces = ew_alloc_array(n, sizeof(*inst->ifaces));
@@ -308,8 +305,7 @@ keep_facts(struct ew_identity *identity, struct inst *inst,
 	keep_ifaces(inst, info);
 	if (info->n_published)
 		ew_publish_set(identity, inst, info->published,
-		    info->n_published < EW_PUBLISHED_MAX ? info->n_published
-							 : EW_PUBLISHED_MAX);
+		    at_most(info->n_published, EW_PUBLISHED_MAX));
 	if (inst->n_published)
 		inst->pub.posture |= EW_POSTURE_PUBLISHED;
 	if (inst->host_network)

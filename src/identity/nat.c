@@ -47,7 +47,7 @@ struct nat {
 
 struct nat_table {
 	struct ew_map by_key, by_isn;
-	TAILQ_HEAD(, nat) nats;
+	TAILQ_HEAD(nat_list, nat) nats;
 	uint32_t n_nats;
 	struct half *halves; /* a ring: the oldest is overwritten */
 	uint32_t n_halves, next_half;
@@ -87,8 +87,8 @@ ew_nat_free(struct nat_table *table)
 	if (!table)
 		return;
 	while ((nat = TAILQ_FIRST(&table->nats)) != NULL)
-		nat_free(table,
-		    nat); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is unlinked within */
+		nat_free(table, nat);
 	ew_map_fini(&table->by_key);
 	ew_map_fini(&table->by_isn);
 	free(table->halves);

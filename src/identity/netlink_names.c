@@ -100,8 +100,8 @@ ew_names_close(struct ew_netlink *netlink)
 	struct pending_name *pending;
 
 	while ((pending = TAILQ_FIRST(&netlink->pending)) != NULL)
-		drop(netlink,
-		    pending); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is unlinked within */
+		drop(netlink, pending);
 	if (netlink->inotify_fd >= 0)
 		close(netlink->inotify_fd);
 }
@@ -113,8 +113,8 @@ forget(struct ew_netlink *netlink, const char *name)
 
 	TAILQ_FOREACH (pending, &netlink->pending, order)
 		if (strcmp(pending->name, name) == 0) {
-			drop(netlink,
-			    pending); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is unlinked within */
+			drop(netlink, pending);
 			return;
 		}
 }

@@ -73,10 +73,10 @@ struct ew_netlink {
 	int32_t self_nsid;
 	uint32_t round;
 	struct ew_map links, addrs, namespaces;
-	TAILQ_HEAD(, known_link) link_list;
-	TAILQ_HEAD(, known_addr) addr_list;
-	TAILQ_HEAD(, known_ns) ns_list;
-	TAILQ_HEAD(, pending_name) pending;
+	TAILQ_HEAD(known_links, known_link) link_list;
+	TAILQ_HEAD(known_addrs, known_addr) addr_list;
+	TAILQ_HEAD(known_namespaces, known_ns) ns_list;
+	TAILQ_HEAD(pending_names, pending_name) pending;
 	uint32_t n_pending;
 	uint32_t next_serial;
 	struct nl_counters n;

@@ -339,12 +339,8 @@ take_info(struct ew_identity *identity, struct net *net,
 	net->pub.info = *info;
 	struct ew_network_info *own = &net->pub.info;
 
-	own->n_subnets = own->n_subnets < EW_NETWORK_SUBNETS_MAX
-	    ? own->n_subnets
-	    : EW_NETWORK_SUBNETS_MAX;
-	own->n_gateways = own->n_gateways < EW_NETWORK_SUBNETS_MAX
-	    ? own->n_gateways
-	    : EW_NETWORK_SUBNETS_MAX;
+	own->n_subnets = (uint8_t)at_most(own->n_subnets, EW_NETWORK_SUBNETS_MAX);
+	own->n_gateways = (uint8_t)at_most(own->n_gateways, EW_NETWORK_SUBNETS_MAX);
 	if (!own->name[0])
 		ew_text_copy(own->name, sizeof(own->name), own->id);
 	for (unsigned i = 0; i < own->n_subnets; i++)
@@ -557,8 +553,8 @@ ew_net_free_all(struct ew_identity *identity)
 
 	drop_subnets(identity, NULL);
 	while ((net = TAILQ_FIRST(&identity->nets)) != NULL)
-		net_free(identity,
-		    net); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is unlinked within */
+		net_free(identity, net);
 	while ((host = TAILQ_FIRST(&identity->host_addr_list)) != NULL) {
 		TAILQ_REMOVE(&identity->host_addr_list, host, order);
 		free(host);

@@ -32,7 +32,7 @@ struct expected {
 
 struct publish_table {
 	struct ew_map by_port;
-	TAILQ_HEAD(, expected) expected;
+	TAILQ_HEAD(expected_list, expected) expected;
 	uint32_t n_expected;
 };
 
@@ -165,8 +165,8 @@ ew_proxy_take(struct ew_identity *identity, const struct inst *inst, uint16_t po
 	struct publish_table *table = identity->publish;
 	struct expected *e;
 
-	while ((e = TAILQ_FIRST(&table->expected)) &&
-	    e->t_ns + PROXY_WITHIN_NS < t.ns) /* NOLINT(clang-analyzer-unix.Malloc) */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the oldest was unlinked */
+	while ((e = TAILQ_FIRST(&table->expected)) && e->t_ns + PROXY_WITHIN_NS < t.ns)
 		forget_oldest(table);
 	TAILQ_FOREACH (e, &table->expected, order) {
 		if (e->inst != inst->pub.id || e->port != port || e->proto != proto ||

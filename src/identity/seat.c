@@ -330,7 +330,7 @@ ew_seat_free_all(struct ew_identity *identity)
 
 	while ((seat = TAILQ_FIRST(&identity->seats)) ||
 	    (seat = TAILQ_FIRST(&identity->seats_ended)))
-		seat_free(identity,
-		    seat); /* NOLINT(clang-analyzer-unix.Malloc): unlinked within */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it is unlinked within */
+		seat_free(identity, seat);
 	ew_map_fini(&identity->seat_by_nsid);
 }
