@@ -138,11 +138,12 @@ named(struct ew_identity *identity, struct wl **kept, const char *class_name,
     const struct net *net, enum ew_peer_class cls, struct ew_mono now)
 {
 	char name[EW_WORKLOAD_NAME_MAX];
+	struct wl *wl = *kept;
 
-	if (*kept)
-		return *kept;
+	if (wl)
+		return wl;
 	snprintf(name, sizeof(name), "%s/%.120s", class_name, net->pub.info.name);
-	struct wl *wl = ew_wl_intern(identity, name, cls, now);
+	wl = ew_wl_intern(identity, name, cls, now);
 
 	if (!wl)
 		return identity->unresolved;
