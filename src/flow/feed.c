@@ -224,7 +224,8 @@ advance(struct ew_flow_table *table, int64_t ts_ns)
 	if (at <= table->clock_ns)
 		return;
 	if (table_tick(table, at) == table->wheel->tick &&
-	    table->asks->first == table->asks->end && table->evicting_lost == 0)
+	    table->asks->first == table->asks->end &&
+	    (table->evicting_lost == 0 || at - table->evicting_since_ns < EW_NS_PER_S))
 		table->clock_ns = at; /* nothing can be due within the tick */
 	else
 		table_run_timers(table, at);

@@ -504,9 +504,23 @@ uint64_t tell_flow_id(const struct flow *f, const struct flow_cold *cold);
 /* Fill ev from the flow, all but kind, u and what only a packet knows. */
 void tell_fill(struct ew_flow_table *table, uint32_t slot, struct ew_flow_event *ev);
 /* Send an event about a flow; packet may be NULL. */
-void tell(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
+void tell_kind(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
     const struct ew_packet *packet);
-void tell_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
+static inline void
+tell(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
+    const struct ew_packet *packet)
+{
+	if (table_wants(table, kind) && !(table->flows[slot].bits & FLOW_HIDDEN))
+		tell_kind(table, slot, kind, packet);
+}
+void tell_record(struct ew_flow_table *table, uint32_t slot, uint16_t flags);
+static inline void
+tell_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
+{
+	if (table_wants(table, EW_FLOW_CLOSE) &&
+	    !(table->flows[slot].bits & FLOW_HIDDEN))
+		tell_record(table, slot, flags);
+}
 void tell_note(struct ew_flow_table *table, uint32_t slot,
     const struct ew_packet *packet, const struct ew_note *note);
 /* A PROBE event: whoever is at end prober sent it, the other end answered with a RST. */

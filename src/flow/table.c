@@ -25,10 +25,11 @@ ew_flow_conf_default(bool exact)
 {
 	const int64_t day = 24 * 3600 * EW_NS_PER_S;
 
-	/* Zeek's defaults (init-bare.zeek). Where bare ACKs and most data are not seen,
-	 * silence says nothing, and an open connection is kept for a day. */
+	/* Zeek's timeouts (init-bare.zeek). Where bare ACKs and most data are not seen,
+	 * silence says nothing, and an open connection is kept for a day. A node's memory is
+	 * for its containers, whoever reads a whole file has some to spare. */
 	return (struct ew_flow_conf){
-		.max_flows = 262144,
+		.max_flows = exact ? 1048576 : 262144,
 		.events = UINT32_MAX & ~EW_FLOW_KIND_BIT(EW_FLOW_TURNS),
 		.exact = exact,
 		.timeouts = { .tcp_attempt_ns = 5 * EW_NS_PER_S,
@@ -270,7 +271,8 @@ static bool
 begins_flipped(const struct ew_packet *packet)
 {
 	if (packet->kind == EW_PACKET_TCP)
-		return tcp_begins_flipped(packet);
+		return (packet->tcp_flags & (EW_TCP_SYN | EW_TCP_ACK)) != EW_TCP_SYN &&
+		    tcp_begins_flipped(packet);
 	return packet->kind == EW_PACKET_UDP && udp_begins_flipped(packet);
 }
 

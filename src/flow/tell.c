@@ -228,13 +228,11 @@ tell_event(struct ew_flow_table *table, const struct ew_flow_event *ev)
 }
 
 void
-tell(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
+tell_kind(struct ew_flow_table *table, uint32_t slot, enum ew_flow_kind kind,
     const struct ew_packet *packet)
 {
 	struct ew_flow_event ev;
 
-	if (!table_wants(table, kind) || (table->flows[slot].bits & FLOW_HIDDEN))
-		return;
 	tell_fill(table, slot, &ev);
 	ev.kind = (uint8_t)kind;
 	if (packet)
@@ -262,13 +260,10 @@ overlaps_gap(const struct ew_flow_table *table, const struct ew_flow_event *ev)
 }
 
 void
-tell_close(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
+tell_record(struct ew_flow_table *table, uint32_t slot, uint16_t flags)
 {
 	struct ew_flow_event ev;
 
-	if (!table_wants(table, EW_FLOW_CLOSE) ||
-	    (table->flows[slot].bits & FLOW_HIDDEN))
-		return;
 	tell_fill(table, slot, &ev);
 	ev.kind = EW_FLOW_CLOSE;
 	ev.flags |= flags;
