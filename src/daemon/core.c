@@ -86,6 +86,19 @@ oldest_worker(const struct ew_core *core, struct ew_mono mark,
 	return best;
 }
 
+/*
+ * An address that changed hands is credited to its new owner only if the kernel's news of it
+ * is taken in before the packet: read them whenever an event is younger than the last look.
+ */
+static void
+follow_netlink(struct ew_core *core, const struct ew_flow_event *event)
+{
+	if (event->ts_ns < core->netlink_read_ns)
+		return;
+	core->netlink_read_ns = ew_mono_from_wall_clock().ns;
+	(void)ew_netlink_dispatch(core->netlink);
+}
+
 static void
 on_turn(void *context)
 {
@@ -96,6 +109,7 @@ on_turn(void *context)
 	struct ew_worker *worker;
 
 	while ((worker = oldest_worker(core, mark, &event))) {
+		follow_netlink(core, event);
 		ew_pipeline_feed(core->pipeline, event,
 		    (struct ew_mono){ event->ts_ns });
 		ew_worker_pop(worker);
@@ -360,7 +374,8 @@ lower_rights(struct ew_core *core, struct ew_error *error)
 	const struct ew_sandbox_path paths[] = {
 		{ .path = folder, .is_writable = true },
 		{ .path = "/proc", .is_writable = false },
-		{ .path = "/run/netns", .is_writable = false },
+		/* Not /run/netns: it may be made later. */
+		{ .path = "/run", .is_writable = false },
 		{ .path = "/sys/class/net", .is_writable = false },
 		{ .path = core->config_path ? core->config_path : EW_CONFIG_PATH,
 		    .is_writable = false },

@@ -196,15 +196,19 @@ add_complaint(struct reporting *r, enum ew_log_level level, const char *name,
 static uint64_t
 resident_bytes(void)
 {
-	unsigned long long pages = 0;
+	char line[128];
 	FILE *f = fopen("/proc/self/statm", "re");
 
 	if (!f)
 		return 0;
-	if (fscanf(f, "%*u %llu", &pages) != 1)
-		pages = 0;
+	const char *got = fgets(line, sizeof(line), f);
+
 	(void)fclose(f);
-	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	/* Pages: total, then resident. */
+	const char *resident = got ? strchr(got, ' ') : NULL;
+
+	return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE)
+			: 0;
 }
 
 static void
@@ -218,7 +222,6 @@ report_capture(struct reporting *r)
 
 		ew_worker_stats(core->workers[i], &one);
 		sum.frames += one.frames;
-		sum.bytes += one.bytes;
 		sum.kernel_drops += one.kernel_drops;
 		sum.event_drops += one.event_drops;
 		sum.flows_open += one.flows_open;

@@ -64,8 +64,6 @@ on_addr(void *context, const struct ew_iface_addr *addr, bool removed)
 {
 	struct ew_core *core = context;
 
-	if (addr->nsid < 0)
-		ew_identity_host_addr(identity_of(core), &addr->addr, removed);
 	ew_identity_iface_addr(identity_of(core), addr, removed, ew_core_now(core));
 	if (addr->nsid < 0)
 		tell_workers_host_addrs(core);
@@ -94,6 +92,30 @@ on_netlink_readable(void *context, int fd, unsigned events)
 		    ew_err_text(rc));
 }
 
+/* Before the first namespace is told: those of containers wait for their runtime's word. */
+static void
+expect_runtimes(struct ew_core *core)
+{
+	const struct {
+		uint8_t enabled;
+		const char *name;
+	} runtimes[] = {
+		{ core->config->runtimes.docker_enabled, "docker" },
+		{ core->config->runtimes.podman_enabled, "podman" },
+		{ core->config->runtimes.containerd_enabled, "containerd" },
+	};
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(runtimes) / sizeof(runtimes[0]); i++) {
+		if (runtimes[i].enabled == EW_CONFIG_OFF)
+			continue;
+		ew_identity_runtime_expected(identity_of(core), runtimes[i].name);
+		any = true;
+	}
+	if (!any)
+		ew_identity_runtime_gone(identity_of(core), "none", ew_core_now(core));
+}
+
 int
 ew_core_inventory_open(struct ew_core *core, struct ew_error *error)
 {
@@ -104,6 +126,8 @@ ew_core_inventory_open(struct ew_core *core, struct ew_error *error)
 		.nsid = on_nsid,
 	};
 	const struct ew_netlink_conf conf = { .scan_cgroups = true };
+
+	expect_runtimes(core);
 	const int rc = ew_netlink_open(&conf, &sink, &core->netlink, error);
 
 	if (rc == 0)
@@ -150,7 +174,9 @@ ew_core_runtime(void *context, const struct ew_runtime_status *status)
 		ew_log(EW_LOG_INFO, "runtime", "%s is connected version=%s api=%s",
 		    status->name, status->version, status->api);
 		ew_identity_runtime_expected(identity_of(core), status->name);
-	} else if (!status->is_connected) {
+	} else if (!status->is_connected &&
+	    (!status->is_configured || status->sentence[0])) {
+		/* Only when it is really away: too early, and the inventory counts as complete. */
 		ew_identity_runtime_gone(identity_of(core), status->name,
 		    ew_core_now(core));
 	}

@@ -48,6 +48,8 @@ struct ew_core {
 	struct ew_sandbox_report sandbox;
 	struct ew_wall started;
 	int64_t started_ticks;
+	int64_t
+	    netlink_read_ns; /* wall clock just before its news were last taken in */
 	uint64_t logged_incident;
 	uint8_t logged_tier;
 	bool is_stopping;
