@@ -3,7 +3,7 @@
 
 lint_flags = $(DEFS) $(AM_CPPFLAGS) $(PCAP_CFLAGS) $(NL_CFLAGS) $(SQLITE_CFLAGS) \
 	$(EVENT_CFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS) $(YAML_CFLAGS) $(CAPNG_CFLAGS) \
-	$(SECCOMP_CFLAGS) $(XXHASH_CFLAGS) $(SMARTCOLS_CFLAGS) $(CRYPTO_CFLAGS) -std=gnu11
+	$(SECCOMP_CFLAGS) $(XXHASH_CFLAGS) $(SMARTCOLS_CFLAGS) $(CRYPTO_CFLAGS) -std=gnu11 $(filter -D%,$(libew_cli_a_CPPFLAGS))
 # The scripts change into the source tree, so these paths are absolute; word by word, since
 # "-I." is also how "-I../src" begins.
 lint_abs_flags = $(patsubst -I$(top_srcdir)/%,-I$(abs_top_srcdir)/%,\

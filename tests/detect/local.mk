@@ -13,3 +13,9 @@ tests_detect_check_detect_SOURCES += %D%/test_context.c
 tests_detect_check_detect_SOURCES += %D%/test_volume.c
 tests_detect_check_detect_SOURCES += %D%/test_channel.c
 tests_detect_check_detect_SOURCES += %D%/test_pages.c
+
+# Not run by make check: cost of graph and detect per flow event.
+noinst_PROGRAMS += tests/bench/detect-bench
+tests_bench_detect_bench_CPPFLAGS = $(test_cppflags)
+tests_bench_detect_bench_SOURCES = tests/bench/detect_bench.c
+tests_bench_detect_bench_LDADD = $(detect_ldadd)
