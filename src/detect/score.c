@@ -94,7 +94,7 @@ ew_detect_posture_points(uint16_t posture)
 	    EW_POSTURE_PRIVILEGED | EW_POSTURE_RUNTIME_SOCKET | EW_POSTURE_HOST_PID;
 	const uint16_t strong = EW_POSTURE_HOST_NETWORK | EW_POSTURE_CAP_SYS_ADMIN |
 	    EW_POSTURE_CAP_NET_ADMIN | EW_POSTURE_CAP_SYS_PTRACE;
-	int p = posture & owner ? 10 : posture & strong ? 6 : 0;
+	int p = (posture & owner) ? 10 : (posture & strong) ? 6 : 0;
 
 	if (posture & EW_POSTURE_PUBLISHED)
 		p += 4;

@@ -215,7 +215,8 @@ store_retain(struct ew_store *store)
 {
 	const int64_t now_us = atomic_load(&store->now_us);
 	/* Passes by packet time in a replay, so that it ends the same each time. */
-	const int64_t now_ns = store->is_threaded ? ew_ticks_ns() : now_us * EW_NS_PER_US;
+	const int64_t now_ns =
+	    store->is_threaded ? ew_ticks_ns() : now_us * EW_NS_PER_US;
 
 	if (now_us == 0 || store->retry_ns > ew_ticks_ns())
 		return false;
