@@ -37,6 +37,9 @@ struct ew_decode_counters {
 	uint64_t errors[EW_DECODE_ERRORS];
 };
 
+/* The first bytes of a datagram are kept: enough for every header and most of a name. */
+#define EW_FRAGMENT_HEAD 192
+
 struct ew_fragments;
 struct ew_frame;
 
@@ -44,6 +47,8 @@ struct ew_decoder {
 	struct ew_decode_counters counters;
 	struct ew_decoder_conf conf;
 	struct ew_fragments *fragments;
+	uint8_t head
+	    [EW_FRAGMENT_HEAD]; /* of the datagram in hand, if it came in fragments */
 };
 
 /* What to read next. Layers follow each other in a loop, never by recursion. */
@@ -152,9 +157,6 @@ bool ew_decode_dhcp6(struct ew_cursor *c, struct ew_dhcp_info *ret_dhcp);
 bool ew_decode_quote(struct ew_cursor *c, struct ew_icmp_quote *ret_quote);
 
 /* --- fragments.c ------------------------------------------------------------------------ */
-
-/* The first bytes of a datagram are kept: enough for every header and most of a name. */
-#define EW_FRAGMENT_HEAD 192
 
 struct ew_fragment {
 	int64_t ts_ns;

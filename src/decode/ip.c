@@ -46,7 +46,9 @@ add_fragment(struct ew_state *s, const struct ew_fragment *fragment)
 	if (!ew_fragments_add(s->decoder->fragments, fragment,
 		s->decoder->conf.fragment_timeout_ns, &s->decoder->counters, &whole))
 		return EW_STEP_DONE;
-	s->c = ew_cursor_over(whole.head, whole.captured);
+	/* Out of the table: what is inside may be a fragment again, and take the place. */
+	memcpy(s->decoder->head, whole.head, whole.captured);
+	s->c = ew_cursor_over(s->decoder->head, whole.captured);
 	s->missing = whole.bytes - whole.captured;
 	s->ip_bytes = whole.header_bytes + whole.bytes;
 	s->proto = whole.proto;

@@ -146,3 +146,35 @@ Test(fragments, an_atomic_fragment_is_a_whole_packet)
 	cr_expect_eq(b.batch.packets[0].payload_bytes, 2000);
 	cr_expect_eq(b.batch.packets[0].ip_bytes, 40 + 8 + 2008);
 }
+
+/* The outer datagram's head is still being read when the inner fragment takes its place. */
+Test(fragments, a_fragment_inside_a_datagram_that_came_in_fragments)
+{
+	struct ew_decoder_conf conf = ew_decoder_conf_default();
+
+	ew_decoder_free(b.decoder);
+	conf.max_datagrams = 1;
+	b.decoder = ew_decoder_new(&conf);
+	for (unsigned part = 0; part < 2; part++) {
+		packet_clear(&p);
+		packet_ip(&p, "fd00::1", "fd00::2", 44);
+		packet_bytes(&p, "\4\0\0", 3);
+		packet_u8(&p, part ? 48 : 1);
+		packet_u32(&p, 5);
+		if (part ==
+		    0) { /* IPv4 with the first 800 bytes of send_v4()'s datagram */
+			packet_bytes(&p, "\x45\0\x03\x34\0\7\x20\0\x40\x11\0\0", 12);
+			packet_bytes(&p, "\x0a\0\0\1\x0a\0\0\2", 8);
+			packet_bytes(&p, "\x03\xe8\x07\xd0\x07\xd8\0\0", 8);
+			packet_fill(&p, 'x', 20);
+		} else {
+			packet_fill(&p, 'x', 772);
+		}
+		(void)bench_packet(&b, &p, EW_LINK_RAW);
+	}
+	cr_expect_eq(b.decoder->counters.datagrams, 1);
+	cr_expect_not(send_v4(7, 800, 800, 1));
+	cr_expect(send_v4(7, 1600, 408, 0));
+	cr_expect_eq(b.batch.packets[0].dport, 2000);
+	cr_expect_eq(b.batch.packets[0].payload_bytes, 2000);
+}
