@@ -471,11 +471,11 @@ ew_edge_signal(struct ew_detect *d, const struct ew_contact *c,
 
 	ew_edge_case(d, c, j, role, now, &e);
 	/*
-	 * 9.1, cold install: what was there when watching began is being learned; 3.3, under
-	 * which its edges would be rows, is silent. B23 asks for one digest at most.
+	 * 9.1, cold install: in the daemon's first A nobody has a baseline, neither what was
+	 * there nor what came meanwhile. 3.3, under which edges of the young would be rows, is
+	 * silent then, and B23 asks for one digest at most.
 	 */
-	if (role != EW_ROLE_SENSITIVE && e.novelty.is_cold_install &&
-	    e.novelty.was_there) {
+	if (role != EW_ROLE_SENSITIVE && e.novelty.is_cold_install) {
 		d->counters.suppressed++;
 		return;
 	}

@@ -8,3 +8,4 @@ tests_daemon_check_daemon_SOURCES += %D%/test_worker_clock.c
 tests_daemon_check_daemon_SOURCES += %D%/test_zoom.c
 tests_daemon_check_daemon_SOURCES += %D%/test_config.c
 tests_daemon_check_daemon_SOURCES += %D%/test_outbox.c
+tests_daemon_check_daemon_SOURCES += %D%/test_worker.c
