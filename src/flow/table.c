@@ -148,7 +148,7 @@ release(struct ew_flow_table *table, uint32_t slot)
 	if (!(f->bits & FLOW_ANSWERED))
 		slot_set_remove(&table->unanswered, slot);
 	f->bits = 0;
-	f->proto = 0;
+	f->domain = UINT32_MAX; /* of no key: a guess that is late does not find it */
 	f->next = table->free_slot;
 	table->free_slot = slot;
 	table->counters.open--;

@@ -211,6 +211,28 @@ Test(table, colliding_keys_are_bounded_and_an_unanswered_one_makes_room)
 	index_fini(&index);
 }
 
+/* The guess of where a flow is was made before a timer took it away. */
+Test(table, a_flow_that_ends_under_a_packet_begins_anew_whatever_its_protocol)
+{
+	for (unsigned proto = 0; proto < 256; proto++) {
+		struct ew_packet p = a_packet(0, "10.0.0.1", 0, "10.0.0.2", 0);
+
+		if (proto == 6)
+			continue;
+		bench_reopen(&b);
+		p.kind = EW_PACKET_OTHER;
+		p.proto = (uint8_t)proto;
+		bench_feed(&b, &p);
+		p.ts_ns += 132 * EW_NS_PER_S;
+		bench_feed(&b, &p);
+		ew_flow_finish(b.table);
+		const struct ew_flow_totals totals = ew_flow_table_totals(b.table);
+
+		cr_expect_eq(totals.opened, 2, "protocol %u", proto);
+		cr_expect_eq(totals.closed, 2, "protocol %u", proto);
+	}
+}
+
 Test(table, a_silence_of_years_costs_nothing)
 {
 	client(0, 1, true);
