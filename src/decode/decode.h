@@ -23,8 +23,7 @@ struct ew_decoder_conf {
 	uint32_t notes; /* EW_NOTE_BIT of what is wanted; others are not parsed */
 	uint32_t max_datagrams;	     /* in reassembly at once, 336 bytes each; 4,096 */
 	int64_t fragment_timeout_ns; /* 5 minutes, as Zeek's frag_timeout */
-	uint64_t
-	    seed; /* of the fragment table's hash: ew_hash_seed() live, 0 in a replay */
+	uint64_t seed; /* of the hash: ew_hash_seed() live, 0 in a replay */
 };
 
 struct ew_decoder_conf ew_decoder_conf_default(void);

@@ -53,18 +53,16 @@ struct ew_packet {
 	uint8_t tcp_flags; /* enum ew_tcp_flag */
 	uint8_t seen;	   /* enum ew_seen (capture/frame.h) */
 	uint32_t ip_bytes; /* IPv4 total length, IPv6 payload length + 40 */
-	uint32_t
-	    payload_bytes; /* TCP: above it; UDP: length - 8; ICMP: IP payload - 8 */
+	uint32_t payload_bytes; /* above TCP; UDP length - 8; ICMP past 8 */
 	uint32_t seq;
 	uint32_t ack;
 	uint16_t window;
 	uint16_t ip_id;	     /* IPv4 */
 	uint8_t ttl;	     /* hop limit */
 	uint8_t syn_options; /* enum ew_syn_options */
-	uint8_t
-	    uncounted;	/* 1: a header contradicts itself, the packet counts nothing */
-	uint16_t note;	/* 1 + index into the batch's notes; 0 none */
-	uint16_t outer; /* 1 + index of the enclosing packet in the batch; 0 none */
+	uint8_t uncounted;   /* 1: contradicts itself, counts nothing */
+	uint16_t note;	     /* 1 + index into the batch's notes; 0 none */
+	uint16_t outer;	    /* 1 + index of the enclosing packet in the batch; 0 none */
 	uint16_t vlan[2];   /* outer, inner; 0 none */
 	uint8_t src_mac[6]; /* zero when the link layer has none */
 	uint32_t ifindex;   /* 0 unknown */

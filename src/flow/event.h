@@ -76,18 +76,16 @@ enum ew_tool_hint {
 struct ew_tuple {
 	struct ew_addr src; /* initiator */
 	struct ew_addr dst;
-	uint16_t sport; /* host order; ICMP: type */
-	uint16_t dport; /* ICMP: counterpart type, or code of a one-way type */
-	uint8_t proto;	/* IANA number */
-	uint32_t
-	    domain; /* 0 routed by the host; bridge ifindex; or VNI inside a tunnel, top bit set */
+	uint16_t sport;	 /* host order; ICMP: type */
+	uint16_t dport;	 /* ICMP: counterpart type, or code of a one-way type */
+	uint8_t proto;	 /* IANA number */
+	uint32_t domain; /* 0 routed; a bridge's ifindex; top bit set: VNI */
 };
 
 struct ew_flow_side {
 	uint64_t pkts;	   /* meaningful with EW_FLOW_F_EXACT or for non-TCP */
 	uint64_t ip_bytes; /* the same */
-	uint64_t
-	    bytes; /* payload: TCP by sequence, UDP length - 8, ICMP IP payload - 8 */
+	uint64_t bytes;	   /* payload: TCP by sequence, UDP length - 8, ICMP above 8 */
 };
 
 enum ew_gap_cause {
@@ -115,19 +113,16 @@ struct ew_flow_event {
 	uint32_t dst_ifindex; /* where the responder's are; 0 not yet */
 	uint16_t vlan[2];     /* outer, inner; 0 none */
 	int64_t ts_ns;	      /* when this happened, packet time */
-	uint64_t
-	    flow_id; /* from first packet time, tuple and a counter; 0 for ARP, NDP, GAP */
-	uint64_t
-	    parent_id; /* enclosing tunnel's flow; 0 none. A tunnel without a flow row: its first packet */
+	uint64_t flow_id;     /* from first packet and tuple; 0 for ARP, NDP, GAP */
+	uint64_t parent_id;   /* the tunnel around it, which may have no row; 0 none */
 	struct ew_tuple tuple;
 	int64_t first_ns; /* first and last packet that counted */
 	int64_t last_ns;
 	struct ew_flow_side side[2]; /* 0 initiator, 1 responder */
 	uint32_t src_isn;	     /* 0 when no SYN was seen */
 	uint32_t dst_isn;
-	uint8_t
-	    src_mac[6]; /* of the event's packet; zero when the link layer has none */
-	uint8_t icmp_type; /* REFUSED by ICMP: why; else 0 */
+	uint8_t src_mac[6]; /* of the event's packet; zero when there is none */
+	uint8_t icmp_type;  /* REFUSED by ICMP: why; else 0 */
 	uint8_t icmp_code;
 	uint16_t refused_by_rst;
 	uint16_t turns; /* TURNS: direction changes in 60 s */

@@ -39,11 +39,9 @@ struct ew_flow_timeouts {
 };
 
 struct ew_flow_conf {
-	uint32_t
-	    max_flows;	 /* 200 bytes each at most; 1,048,576 (connections: 262,144) */
-	uint32_t events; /* EW_FLOW_KIND_BIT of the kinds the sink wants */
-	uint64_t
-	    seed;   /* of the hash: ew_hash_seed() live; flow ids do not depend on it */
+	uint32_t max_flows; /* 200 bytes each; 1,048,576 or 262,144 */
+	uint32_t events;    /* EW_FLOW_KIND_BIT of the kinds the sink wants */
+	uint64_t seed;	    /* of the hash: ew_hash_seed() live; ids do not need it */
 	bool exact; /* every packet is seen (profile all): TCP packet counts are true */
 	struct ew_flow_timeouts timeouts;
 };

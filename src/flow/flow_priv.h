@@ -153,8 +153,7 @@ struct flow_key {
 struct bucket {
 	uint8_t tags[BUCKET_SLOTS]; /* 0 free */
 	uint32_t slots[BUCKET_SLOTS];
-	uint32_t
-	    overflow; /* entries that belong here and live further on; index_passed() */
+	uint32_t overflow; /* entries that live further on; index_passed() */
 };
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 
