@@ -67,6 +67,8 @@ ew_sleep_ms(int ms)
 		(void)poll(NULL, 0, ms);
 }
 
+static void say(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
 static void
 say(const char *format, va_list args)
 {

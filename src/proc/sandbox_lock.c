@@ -211,9 +211,13 @@ lock_calls(enum ew_sandbox_role role)
 		code = refuse(filter, refused_outside,
 		    sizeof(refused_outside) / sizeof(refused_outside[0]));
 	/* Raw packets are core's alone. */
+	const struct scmp_arg_cmp is_packet = { .arg = 0,
+		.op = SCMP_CMP_EQ,
+		.datum_a = 17 /* AF_PACKET */ };
+
 	if (code == 0 && role == EW_SANDBOX_OUTSIDE)
-		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket),
-		    1, SCMP_A0(SCMP_CMP_EQ, 17 /* AF_PACKET */));
+		code = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(socket), 1, &is_packet);
 	/* Core speaks to no network: only netlink, packet and unix sockets. */
 	if (code == 0 && role == EW_SANDBOX_CORE)
 		code = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM),
