@@ -290,7 +290,7 @@ ew_cli_main(int argc, char **argv)
 	    strcmp(argv[1], "-h") == 0) {
 		code = help(argc - 1, argv + 1);
 	} else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-		printf("eastwatch %s\n", EASTWATCH_VERSION);
+		printf("eastwatch %s\n", EW_VERSION);
 		code = EW_EXIT_OK;
 	} else {
 		const struct ew_command *command = ew_command_find(argv[1]);

@@ -82,8 +82,6 @@ libew_cli_a_SOURCES += %D%/writer_json.c
 libew_cli_a_SOURCES += %D%/writer_priv.h
 libew_cli_a_SOURCES += %D%/writer_table.c
 
-if HAVE_CLI_MAIN
 bin_PROGRAMS += eastwatch
-endif
 eastwatch_SOURCES = %D%/main.c
 eastwatch_LDADD = $(cli_ldadd)

@@ -180,7 +180,7 @@ ew_siem_cef(const struct ew_siem_flow *f, struct ew_text *text)
 							       : 1;
 
 	ew_text_addf(text,
-	    "CEF:0|eastwatch|eastwatchd|" EASTWATCH_VERSION
+	    "CEF:0|eastwatch|eastwatchd|" EW_VERSION
 	    "|flow:%s|connection %s|%d|start=%" PRId64 " end=%" PRId64 " spt=%" PRId64
 	    " dpt=%" PRId64 " out=%" PRId64 " in=%" PRId64,
 	    f->verdict, f->verdict, severity, f->start_us / 1000, f->end_us / 1000,

@@ -24,8 +24,6 @@ libew_daemon_a_SOURCES += %D%/outbox.c %D%/outbox.h
 libew_daemon_a_SOURCES += %D%/persist.c
 libew_daemon_a_SOURCES += %D%/pipeline.c %D%/pipeline.h %D%/pipeline_priv.h
 
-if HAVE_DAEMON_MAIN
 sbin_PROGRAMS += eastwatchd
-endif
 eastwatchd_SOURCES = %D%/main.c
 eastwatchd_LDADD = $(daemon_ldadd)
