@@ -34,3 +34,4 @@ libew_identity_a_SOURCES += %D%/spoof.c
 libew_identity_a_SOURCES += %D%/translate.c
 libew_identity_a_SOURCES += %D%/wait.c
 libew_identity_a_SOURCES += %D%/workload.h
+EXTRA_DIST += %D%/README.md

@@ -55,3 +55,4 @@ tests_fuzz_fuzz_fragments_LDADD = $(fuzz_ldadd) $(decode_ldadd)
 fuzz_programs += %D%/fuzz_flow
 tests_fuzz_fuzz_flow_SOURCES = %D%/fuzz_flow.c
 tests_fuzz_fuzz_flow_LDADD = $(fuzz_ldadd) $(flow_ldadd)
+EXTRA_DIST += %D%/RESULTS.md
